@@ -173,10 +173,11 @@ class Channel(Protocol):
         is logged, and the message is requeued.
         """
 
-    async def get(self, queue: Queue) -> Delivery | None:
-        """Take one message of `queue`; None if it is empty. For looking through dead letters.
+    async def get(self, queue: Queue, most: int) -> Sequence[Delivery]:
+        """Take the first messages that wait in `queue`, `most` at most, in their order, for as many
+        questions to the bus however many they are. For looking through dead letters.
 
-        Raises Disconnected.
+        Raises Disconnected, BusRefused.
         """
 
     async def depth(self, queue: Queue) -> int | None:

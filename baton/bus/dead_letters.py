@@ -312,8 +312,8 @@ async def _held(channel: Channel, most: int) -> AsyncIterator[list[tuple[Deliver
     held: list[tuple[Delivery, DeadLetter]] = []
     account = _account(channel)
     try:
-        while len(held) < most and (delivery := await channel.get(DEAD_QUEUE)) is not None:
-            held.append((delivery, read_letter(delivery, account)))
+        found = await channel.get(DEAD_QUEUE, most)
+        held += [(delivery, read_letter(delivery, account)) for delivery in found]
         yield held
     finally:
         for delivery, _ in held:

@@ -35,8 +35,7 @@ async def dry_run(channel: Channel, settings: WorkerSettings, most: int) -> Asyn
 async def _look(channel: Channel, queue: Queue, most: int) -> list[bytes]:
     held: list[Delivery] = []
     try:
-        while len(held) < most and (delivery := await channel.get(queue)) is not None:
-            held.append(delivery)
+        held += await channel.get(queue, most)
         return [delivery.envelope.body for delivery in held]
     finally:
         for delivery in reversed(held):

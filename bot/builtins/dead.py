@@ -22,7 +22,7 @@ from bot.dispatch.audit_log import AuditLog, shortened
 from bot.dispatch.authorizer import Authorizer
 from bot.dispatch.builtin import BuiltinCommand, Handler
 from bot.dispatch.context import CommandContext
-from bot.dispatch.dead_letters import ALL, MOST, DeadLetters, by_reason, environment_of, meant
+from bot.dispatch.dead_letters import ALL, DeadLetters, by_reason, environment_of, meant
 from bot.dispatch.live_commands import LiveCommands
 from bot.dispatch.planner import Denied, Planner
 from bot.dispatch.policy import AccessRequest, Refusal
@@ -107,7 +107,7 @@ class DeadHandler(Handler[DeadCommand]):
                 raise UsageError(f"/dead has no {cited(action)}.{hint}", DeadCommand.usage())
             if not words:
                 raise UsageError(f"Which letter? /dead {action} LETTER, as /dead lists them.")
-            found = meant(await self._letters.look(), words[0])
+            found = meant((await self._letters.look()).letters, words[0])
             return await self._act(action, words, found, context)
         except (UsageError, DatabaseUnavailable):
             raise
@@ -223,7 +223,8 @@ class DeadHandler(Handler[DeadCommand]):
         return started(job.id, f"{text}, which is dropped.{kept}")
 
     async def _list(self, words: Sequence[str], context: CommandContext) -> Reply:
-        letters = await self._letters.look()
+        found = await self._letters.look()
+        letters = found.letters
         reader = self._authorizer.reader("dead", context)
         seen = [one for one in letters if await reader.may_look_at(environment_of(one))]
         await self._audit.write_or_log(context.invocation, "answered")
@@ -245,8 +246,7 @@ class DeadHandler(Handler[DeadCommand]):
             )
             for one in by_reason(seen)
         )
-        more = await self._letters.count() if len(letters) == MOST else None
-        of = f" (the oldest {MOST}{f' of {more}' if more else ''})" if len(letters) == MOST else ""
+        of = f" ({found.bound})" if found.bound else ""
         columns = ("reason", "letters", "newest (UTC)", "a letter", "why")
         return Reply(answer=Answer(f"Dead letters: {len(seen)}{of}{note}", columns, rows))
 

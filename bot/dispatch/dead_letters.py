@@ -12,7 +12,7 @@ from baton.bus.channel import Channel
 from baton.bus.dead_letters import DeadLetter, Resent, drop, list_letters, resend
 from baton.bus.exchanges import DEAD_QUEUE
 from baton.bus.messages import Heartbeat, Pong, Probed, Request, Update
-from baton.errors import BatonError, UsageError
+from baton.errors import UsageError
 from baton.text.words import cited
 
 MOST = 500
@@ -21,6 +21,20 @@ ALL = "all."
 """Stands before the name of a reason where all letters of it are meant."""
 _LEAST = 4
 """Characters of the name of a letter that are enough, if no other begins so."""
+
+
+@dataclass(frozen=True, slots=True)
+class FoundLetters:
+    """The oldest letters, and how many there are in all."""
+
+    letters: Sequence[DeadLetter]
+    total: int
+
+    @property
+    def bound(self) -> str:
+        """What part of all letters this is, in words; empty if it is all of them."""
+        found = len(self.letters)
+        return f"the oldest {found:,} of {self.total:,}" if found < self.total else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,17 +107,12 @@ class DeadLetters:
         self._channel = channel
         self._looking = asyncio.Lock()
 
-    async def look(self) -> list[DeadLetter]:
+    async def look(self) -> FoundLetters:
         """Return the oldest letters, at most MOST. They stay."""
         async with self._looking:
-            return await list_letters(self._channel, MOST)
-
-    async def count(self) -> int | None:
-        """Return how many letters there are; None if that is not known."""
-        try:
-            return await self._channel.depth(DEAD_QUEUE)
-        except BatonError:
-            return None
+            total = await self._channel.depth(DEAD_QUEUE)
+            letters = await list_letters(self._channel, MOST)
+        return FoundLetters(letters, max(total or 0, len(letters)))
 
     async def resend(self, names: Collection[str], to: str = "") -> Resent:
         """Send letters again, to where they were addressed or under the key `to`."""

@@ -33,6 +33,7 @@ from baton.consumer import Consumer
 from baton.fields import Name, Positional
 from baton.run import Run
 from baton.server import Server
+from tests.support.queues import first_of
 from tests.support.wait import until
 
 ANN = Person(id="U_ANN", name="ann")
@@ -152,7 +153,7 @@ class Stage:
     async def dead(self) -> Envelope:
         """The first dead letter, once it is there."""
         channel = self.channel
-        delivery: Delivery | None = await until(lambda: channel.get(DEAD_QUEUE))
+        delivery: Delivery | None = await until(lambda: first_of(channel, DEAD_QUEUE))
         assert delivery is not None
         await delivery.ack()
         return delivery.envelope

@@ -171,8 +171,8 @@ class AmqpChannel(Linked, Channel):
         return subscription
 
     @override
-    async def get(self, queue: Queue) -> AmqpDelivery | None:
-        return await self._ask(lambda session: session.get(queue))
+    async def get(self, queue: Queue, most: int) -> Sequence[AmqpDelivery]:
+        return await self._ask(lambda session: session.get(queue, most))
 
     @override
     async def depth(self, queue: Queue) -> int | None:

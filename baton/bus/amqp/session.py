@@ -18,14 +18,14 @@ from aiormq.exceptions import (
     ChannelNotFoundEntity,
     ChannelPreconditionFailed,
 )
-from pamqp.commands import Basic
 
 from baton.bus.amqp import reasons, wire
 from baton.bus.amqp.acks import AckBatcher
 from baton.bus.amqp.connection import ANSWER_TIMEOUT, AmqpConnection, quietly, underlay_of
 from baton.bus.amqp.publisher import Publisher
 from baton.bus.amqp.rights import Rights
-from baton.bus.amqp.subscription import AmqpDelivery, AmqpSubscription, to_delivery
+from baton.bus.amqp.subscription import AmqpDelivery, AmqpSubscription
+from baton.bus.amqp.taking import MAX_TAKEN, Taking
 from baton.bus.exchanges import EXCHANGES, PARKED, WORK_EXCHANGES, Exchange, Queue
 from baton.bus.urls import redacted
 from baton.errors import Disconnected
@@ -65,6 +65,7 @@ class Session:
         self._outgoing = outgoing
         self._settlers: list[AckBatcher] = []
         self._getter: AckBatcher | None = None
+        self._getting = asyncio.Lock()
         self._claims: aiormq.Channel | None = None
         self._claiming = asyncio.Lock()
         self.publisher: Publisher
@@ -199,19 +200,22 @@ class Session:
         self._settlers.append(AckBatcher(await underlay_of(opened)))
         return self._settlers[-1]
 
-    async def get(self, queue: Queue) -> AmqpDelivery | None:
-        """Take one message of `queue`; None if it is empty."""
-        if await self.depth(queue) is None:
-            return None
-        if self._getter is None or self._getter.channel.is_closed:
-            self._getter = await self._settler()
-        try:
-            message = await self._getter.channel.basic_get(queue.name, timeout=ANSWER_TIMEOUT)
-        except ChannelAccessRefused as error:
-            raise self._refusal(error, f"to read queue {queue.name}") from None
-        if isinstance(message.delivery, Basic.GetEmpty):
-            return None
-        return to_delivery(message, self._getter)
+    async def get(self, queue: Queue, most: int) -> list[AmqpDelivery]:
+        """Take the first messages of `queue`, `most` at most."""
+        wanted = min(most, MAX_TAKEN, await self.depth(queue) or 0)
+        if not wanted:
+            return []
+        async with self._getting:
+            if self._getter is None or self._getter.channel.is_closed:
+                self._getter = await self._settler()
+            taking = Taking(self._getter)
+            try:
+                await taking.take(queue.name, wanted, lambda: self.depth(queue))
+            except ChannelAccessRefused as error:
+                raise self._refusal(error, f"to read queue {queue.name}") from None
+            except ChannelNotFoundEntity:  # deleted since
+                return []
+        return taking.taken
 
     async def depth(self, queue: Queue) -> int | None:
         """Return how many messages wait in `queue`; None if it does not exist."""

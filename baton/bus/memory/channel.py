@@ -219,16 +219,17 @@ class MemoryChannel(Linked, Channel):
         return subscription
 
     @override
-    async def get(self, queue: Queue) -> MemoryDelivery | None:
+    async def get(self, queue: Queue, most: int) -> list[MemoryDelivery]:
         found = self._find(queue)
         if found is None:
-            return None
+            return []
         holder = Holder(found)
-        message = found.take(holder)
-        if message is None:
-            return None
-        self._keep(holder)
-        return to_delivery(message, holder)
+        taken: list[MemoryDelivery] = []
+        while len(taken) < most and (message := found.take(holder)) is not None:
+            taken.append(to_delivery(message, holder))
+        if taken:
+            self._keep(holder)
+        return taken
 
     @override
     async def depth(self, queue: Queue) -> int | None:

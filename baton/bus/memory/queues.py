@@ -42,7 +42,7 @@ class QueuedMessage:
 
 @dataclass(eq=False, slots=True)
 class Holder:
-    """Holds unsettled messages of `queue`: a consumer, or one that takes a single message."""
+    """Holds unsettled messages of `queue`: a consumer, or one that takes the first ones."""
 
     queue: MemoryQueue
     prefetch: int = 1

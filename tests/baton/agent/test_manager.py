@@ -18,6 +18,7 @@ from baton.server import Server
 from commands.ping import PingConsumer
 from tests.baton.stage import HOST, SERVER, Stage, Worker, agent, cancel, in_memory, request
 from tests.support.buses import Bus
+from tests.support.queues import first_of
 from tests.support.wait import until
 
 
@@ -295,7 +296,7 @@ async def test_what_is_handed_out_while_draining_is_given_back() -> None:
     async with agent(channel, [worker]) as manager:
         await manager.drain(0.0)
         await stage.send(asked := request())
-        delivery = await channel.get(agent_queue(HOST))
+        delivery = await first_of(channel, agent_queue(HOST))
         assert delivery is not None
         await manager._received(delivery)
     assert worker.started == []

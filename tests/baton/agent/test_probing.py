@@ -21,6 +21,7 @@ from baton.errors import SettingsError
 from baton.settings import load
 from tests.baton.agent.test_service import listening
 from tests.baton.stage import HOST, SERVER, agent, in_memory
+from tests.support.queues import first_of
 from tests.support.wait import until
 
 
@@ -177,7 +178,7 @@ async def test_a_look_that_is_none_is_a_dead_letter() -> None:
         probe = Probe(host=HOST, look=Look(tcp="db-1:5432"), deadline=now() + timedelta(seconds=20))
         body = encode(probe).replace(b"db-1:5432", b"nonsense")
         await scene.asker.channel.publish(INPUT, host_key(HOST), Envelope(body), mandatory=True)
-        letter = await until(lambda: scene.asker.channel.get(DEAD_QUEUE))
+        letter = await until(lambda: first_of(scene.asker.channel, DEAD_QUEUE))
         assert letter is not None
         assert "look.tcp" in letter.envelope.headers["baton-reason"]
         await letter.ack()

@@ -7,6 +7,7 @@ import asyncio
 from baton.bus.channel import Channel, Delivery, Envelope
 from baton.bus.exchanges import DEAD_QUEUE, INPUT, Queue
 from tests.support.buses import Bus
+from tests.support.queues import first_of
 from tests.support.wait import until
 
 WORK = Queue("work")
@@ -48,6 +49,6 @@ async def work_queue(bus: Bus, queue: Queue = WORK, key: str = "host.h1") -> Cha
 
 async def the_dead(bus: Bus, channel: Channel) -> Delivery:
     """The first dead letter, once it is there."""
-    found = await until(lambda: channel.get(DEAD_QUEUE))
+    found = await until(lambda: first_of(channel, DEAD_QUEUE))
     assert found is not None
     return found

@@ -22,6 +22,7 @@ from baton.errors import (
 )
 from tests.baton.bus.inbox import WORK, Inbox, letter, send, the_dead, work_queue
 from tests.support.buses import Bus
+from tests.support.queues import first_of
 from tests.support.wait import until
 
 
@@ -32,7 +33,7 @@ async def test_keys_are_matched_by_word(bus: Bus) -> None:
     for key in ("update.prod.shop", "update", "x.y", "x", "x.y.z", "pong.prod.shop"):
         await channel.publish(OUTPUT, key, letter(key))
     assert await until(lambda: channel.depth(WORK)) == 3
-    assert [d.key for _ in range(3) if (d := await channel.get(WORK))] == [
+    assert [d.key for _ in range(3) if (d := await first_of(channel, WORK))] == [
         "update.prod.shop",
         "update",
         "x.y",
@@ -58,15 +59,19 @@ async def test_a_queue_with_other_settings_is_an_error(bus: Bus) -> None:
 
 
 async def test_looking_through_a_queue(bus: Bus) -> None:
-    """`get` takes one message after the other; unsettled ones go back when put back or at close."""
+    """`get` takes the first messages, in their order, and no more than that; unsettled ones go back
+    when put back or at close."""
     channel = await work_queue(bus)
-    assert await channel.get(Queue("nowhere")) is None
+    assert list(await channel.get(Queue("nowhere"), 5)) == []
     assert await channel.depth(Queue("nowhere")) is None
-    assert await channel.get(WORK) is None
-    await send(channel, "a", "b", "c")
-    found = [delivery for _ in range(3) if (delivery := await channel.get(WORK))]
+    assert list(await channel.get(WORK, 5)) == []
+    await send(channel, "a", "b", "c", "d")
+    found = [*await channel.get(WORK, 2), *await channel.get(WORK, 1)]
     assert [delivery.envelope.id for delivery in found] == ["a", "b", "c"]
-    assert await channel.get(WORK) is None
+    assert await channel.depth(WORK) == 1
+    (last,) = await channel.get(WORK, 5)
+    assert list(await channel.get(WORK, 5)) == []
+    await last.ack()
     await found[0].reject(requeue=True)
     await found[1].ack()
     other = await bus.open()
@@ -93,7 +98,7 @@ async def test_a_cancelled_subscription_gets_nothing_more(bus: Bus) -> None:
     other = await bus.open()
     await until(lambda: _is(other, WORK, 1))
     assert inbox.ids == ["a"]
-    left = await other.get(WORK)
+    left = await first_of(other, WORK)
     assert left is not None
     assert left.envelope.id == "b"
 
@@ -132,7 +137,7 @@ async def test_a_closed_channel_says_so(bus: Bus) -> None:
     with pytest.raises(Disconnected, match="closed"):
         await channel.publish(INPUT, "host.h1", letter("a"))
     with pytest.raises(Disconnected):
-        await channel.get(WORK)
+        await first_of(channel, WORK)
 
 
 async def test_a_bus_that_is_low_on_memory_says_so(bus: Bus) -> None:

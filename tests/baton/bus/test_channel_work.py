@@ -21,6 +21,7 @@ from baton.bus.exchanges import (
 from baton.errors import Disconnected, QueueMismatch
 from tests.baton.bus.inbox import WORK, Inbox, send, work_queue
 from tests.support.buses import Bus
+from tests.support.queues import first_of
 from tests.support.wait import until
 
 
@@ -126,7 +127,7 @@ async def test_a_parked_job_comes_back_to_its_own_queue(bus: Bus) -> None:
     assert await channel.depth(work_queue_of("reports")) == 0
     await bus.advance(0.4)
     assert await until(lambda: channel.depth(work_queue_of("reports"))) == 1
-    found = await channel.get(work_queue_of("reports"))
+    found = await first_of(channel, work_queue_of("reports"))
     assert found is not None
     assert (found.envelope.id, found.envelope.headers["baton-look"]) == ("a", "1")
     assert found.redelivered is False

@@ -6,6 +6,7 @@ from baton.bus.channel import Delivery, Envelope
 from baton.bus.exchanges import DEAD_QUEUE, INPUT, Queue
 from baton.bus.memory.channel import MemoryBus, MemoryChannel
 from baton.bus.queue_consumer import QueueConsumer
+from tests.support.queues import first_of
 from tests.support.wait import until
 
 WORK, MORE = Queue("work"), Queue("more")
@@ -51,6 +52,6 @@ async def test_a_message_that_cannot_be_handled_is_buried_and_counted() -> None:
         await channel.publish(INPUT, "a", Envelope(b"{}", id=id), mandatory=True)
     await until(lambda: got == ["good"])
     assert failures == [True]
-    dead = await channel.get(DEAD_QUEUE)
+    dead = await first_of(channel, DEAD_QUEUE)
     assert dead is not None
     assert dead.envelope.headers["baton-reason"] == "handling it failed: LookupError"

@@ -28,6 +28,7 @@ from baton.worker.pybit.build_request import encode
 from baton.worker.settings import RunnerSettings, WorkerSettings
 from bot.cli import app
 from tests.bot.cli.program import WITHOUT_EXTRA, ran
+from tests.support.queues import first_of
 
 CFG = """\
 # of the Ruby Baton
@@ -264,7 +265,7 @@ async def test_a_dry_run_leaves_the_queue_as_it_was(amqp_url: str, tmp_path: Pat
     assert out.splitlines() == ["pdf: 3 waiting"] + [
         f"  job {job}, m1 2 -> print: ['html2pdf', '{job}.pdf']" for job in (1, 2, 3)
     ]
-    found = [await channel.get(foreign_queue("pdf")) for _ in bodies]
+    found = [await first_of(channel, foreign_queue("pdf")) for _ in bodies]
     assert [one.envelope.body for one in found if one is not None] == bodies
     await channel.close()
 

@@ -12,6 +12,7 @@ from baton.errors import UsageError
 from baton.worker.push import NoSuchQueue, push
 from baton.worker.pybit.build_request import BuildRequest, decode
 from tests.bot.cli.program import WITHOUT_EXTRA, ran
+from tests.support.queues import first_of
 
 FIELDS = {"package": "m1", "version": "2.1", "uri": "http://src.example.com/m1", "arch": "any"}
 
@@ -26,7 +27,7 @@ async def test_what_is_pushed_arrives_as_pybit_would_send_it(amqp_url: str, tmp_
     more = ("--project", "acme", "--format", "epub", "--config", str(file))
     code, out, err = await ran("push", *words, *more, before=WITHOUT_EXTRA)
     assert (code, err) == (0, "")
-    delivery = await channel.get(work_queue("pdf"))
+    delivery = await first_of(channel, work_queue("pdf"))
     assert delivery is not None
     request = decode(delivery.envelope.body)
     assert isinstance(request, BuildRequest)

@@ -21,6 +21,7 @@ from baton.bus.messages import State, now
 from baton.errors import Disconnected, JournalUnavailable
 from baton.worker.slots import Slots
 from tests.baton.worker.world import Life, Stage, build_request, cancel_request
+from tests.support.queues import first_of
 from tests.support.wait import until
 
 
@@ -88,7 +89,7 @@ async def test_a_foreign_queue_is_served_and_a_bad_message_is_a_dead_letter(stag
         await stage.push("theirs", build_request("wait"))
         await until(lambda: len(life.runner.ended) == 2)
         await stage.push("theirs", b"cos\nsystem\n")
-        dead = await until(lambda: stage.channel.get(DEAD_QUEUE))
+        dead = await until(lambda: first_of(stage.channel, DEAD_QUEUE))
         assert dead is not None
         assert "not JSON" in dead.envelope.headers["baton-reason"]
         assert not stage.updates
@@ -154,7 +155,7 @@ async def test_a_job_that_another_worker_has_is_forgotten(stage: Stage) -> None:
     async with stage.working() as life:
         await life.stop()
     asked = await stage.ask("print")
-    held = await stage.channel.get(work_queue("reports"))
+    held = await first_of(stage.channel, work_queue("reports"))
     assert held is not None
     await stage.channel.claim(f"{asked.id}.1", "somebody else")
     await held.reject(requeue=True)

@@ -22,6 +22,7 @@ from tests.bot.alerting.world import SILENT, WAIT, Watchers, alerts_in, quick, s
 from tests.bot.world import Stage, away
 from tests.support.broker import Broker
 from tests.support.buses import Bus, InMemory, OverRabbit
+from tests.support.queues import first_of
 from tests.support.wait import until
 
 CHECKIN = {"name": "backup", "every": "1h", "grace": "5m"}
@@ -85,7 +86,7 @@ async def tell(mouth: Channel, key: str, body: bytes, kind: str = "") -> None:
 
 
 async def dead(mouth: Channel) -> Delivery:
-    found: Delivery | None = await until(lambda: mouth.get(DEAD_QUEUE))
+    found: Delivery | None = await until(lambda: first_of(mouth, DEAD_QUEUE))
     assert found is not None
     return found
 

@@ -18,6 +18,7 @@ from bot.dispatch.policy import EnvironmentTable, Policy, Rule
 from bot.dispatch.reply import ReplyKind
 from bot.store import Store
 from tests.bot.counter import BEN, Counter, table
+from tests.support.queues import first_of
 
 AGENT, REPORTS = Queue("agent.web-1"), Queue("work.reports")
 KEEPER = Policy(
@@ -56,7 +57,7 @@ class Office(Counter):
     async def taken(self, queue: Queue) -> list[Envelope]:
         """What `queue` holds."""
         found = []
-        while (delivery := await self.channel.get(queue)) is not None:
+        while (delivery := await first_of(self.channel, queue)) is not None:
             await delivery.ack()
             found.append(delivery.envelope)
         return found
@@ -121,6 +122,19 @@ async def test_letters_are_listed_by_reason(store: Store) -> None:
     _, of_reason = table(await office.ask(f"dead list {rows[0][0]}"))
     assert [row[0] for row in of_reason] == ["upd00001", "upd00002", "upd00003"]
     assert await office.letters() == 4
+
+
+async def test_the_list_says_if_it_is_not_all(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The oldest are looked through, and it is said of how many."""
+    monkeypatch.setattr("bot.dispatch.dead_letters.MOST", 2)
+    office = await Office(store).open()
+    for number in (1, 2):
+        await office.bury(report(f"upd0000{number}"), "nobody asked", "update.prod.ship")
+    assert table(await office.ask("dead"))[0] == "Dead letters: 2"
+    await office.bury(report("upd00003"), "nobody asked", "update.prod.ship")
+    assert table(await office.ask("dead"))[0] == "Dead letters: 2 (the oldest 2 of 3)"
 
 
 async def test_a_letter_is_shown_without_its_secrets(store: Store) -> None:

@@ -18,6 +18,7 @@ from bot.web.console.sign_in.requests import safe_next
 
 MAX_KEY = 100
 """Characters of the key of a form."""
+_NOT_DONE = (ReplyKind.REFUSED, ReplyKind.UNDECIDED, ReplyKind.UNUSABLE, ReplyKind.LIMITED)
 
 
 def ask_routes(pages: PageParts) -> APIRouter:
@@ -48,6 +49,12 @@ def asked_text(form: Mapping[str, str]) -> str:
     return " ".join(filter(None, words))
 
 
+def may_have_changed(reply: Reply) -> bool:
+    """Return whether what a page lists may be out of date after `reply`, so that it is read again.
+    A table, a document, a question and a refusal change none of it."""
+    return reply.answer is None and reply.form is None and reply.kind not in _NOT_DONE
+
+
 async def answered(
     pages: PageParts, request: Request, viewer: Viewer, text: str, reply: Reply, back: str
 ) -> Response:
@@ -59,7 +66,7 @@ async def answered(
             return Response(status_code=204, headers={"HX-Redirect": address})
         return RedirectResponse(address, HTTPStatus.SEE_OTHER)
     if htmx:
-        headers = {"HX-Trigger": "changed"}
+        headers = {"HX-Trigger": "changed"} if may_have_changed(reply) else {}
         return await pages.renderer.page(
             request, "answer_part.html", viewer, headers=headers, reply=reply, asked=text
         )

@@ -20,7 +20,7 @@ def dead_letter_routes(pages: PageParts) -> APIRouter:
     @router.get("/dead")
     async def dead(request: Request) -> Response:
         viewer = await pages.viewer(request)
-        problem, seen = "", SeenLetters((), 0, "")
+        problem, seen = "", SeenLetters()
         try:
             seen = await read_letters(pages.console, viewer)
         except DatabaseUnavailable:

@@ -25,20 +25,21 @@ class SeenReason:
 
 @dataclass(frozen=True, slots=True)
 class SeenLetters:
-    """The letters that somebody may see, by reason; `count` is how many there are of them, and
-    `note` says how many are left out."""
+    """The letters that somebody may see, by reason. `note` says how many are left out, and `bound`
+    what part of all letters was looked through; empty if all."""
 
-    reasons: tuple[SeenReason, ...]
-    count: int
-    note: str
+    reasons: tuple[SeenReason, ...] = ()
+    note: str = ""
+    bound: str = ""
 
 
 async def read_letters(parts: ConsoleParts, viewer: Viewer) -> SeenLetters:
     """Return the dead letters. Raises BatonError while the bus is away."""
-    letters = await parts.letters.look()
+    found = await parts.letters.look()
+    letters = found.letters
     reader = reader_of(parts.authorizer, viewer, "dead", parts.clock())
     seen = [one for one in letters if await reader.may_look_at(environment_of(one))]
     reasons = tuple(
         SeenReason(one, printable(masked_text(one.text))[:MAX_WHY]) for one in by_reason(seen)
     )
-    return SeenLetters(reasons, len(seen), note_of(reader, "letter", len(letters) - len(seen)))
+    return SeenLetters(reasons, note_of(reader, "letter", len(letters) - len(seen)), found.bound)

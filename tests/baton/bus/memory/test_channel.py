@@ -13,6 +13,7 @@ from baton.bus.memory.channel import memory_bus
 from baton.bus.memory.queues import matches
 from baton.errors import Disconnected, Unroutable
 from tests.support.buses import InMemory
+from tests.support.queues import first_of
 from tests.support.wait import until
 
 INBOX = agent_queue("h1")
@@ -48,7 +49,7 @@ async def test_a_message_at_work_expires_when_it_is_put_back() -> None:
     queue = Queue("soon", ttl=5)
     await channel.declare(queue, [(INPUT, "host.h1")])
     await channel.publish(INPUT, "host.h1", Envelope(b"{}", id="a"))
-    found = await channel.get(queue)
+    found = await first_of(channel, queue)
     assert found is not None
     await memory.advance(6)
     assert await channel.depth(DEAD_QUEUE) == 0

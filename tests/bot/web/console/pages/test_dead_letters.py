@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from html import unescape
 
+import pytest
+
 from baton.bus.channel import Envelope
 from baton.bus.exchanges import DEAD, DEAD_BINDINGS, DEAD_QUEUE
 from baton.errors import Disconnected
@@ -36,6 +38,31 @@ async def test_letters_are_shown_by_reason(console: Console) -> None:
         assert f'value="/dead {words} l3tter02"' in text
     assert text.count('value="/dead drop all.') == 2
     assert 'value="/dead retry l3tter02 as"' in text
+
+
+async def test_the_page_says_if_it_does_not_show_all(
+    console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else an operator takes the oldest letters for all there are."""
+    monkeypatch.setattr("bot.dispatch.dead_letters.MOST", 2)
+    await bury(console, "l3tter01", "l3tter02")
+    assert "These are" not in (await console.client.get("/dead", headers=HTML)).text
+    await bury(console, "l3tter03")
+    text = (await console.client.get("/dead", headers=HTML)).text
+    assert "These are the oldest 2 of 3." in text
+    assert "l3tter03" not in text
+
+
+async def test_only_what_changed_something_has_the_page_read_again(console: Console) -> None:
+    """Reading it takes all letters out of their queue for a moment."""
+    await bury(console, "l3tter01")
+    triggers = []
+    for words in ("dead", "dead show l3tter01", "dead show n0thing1", "dead drop l3tter01"):
+        form = {"text": f"/{words}", "key": words, "back": "/dead"}
+        headers = {**HTML, "HX-Request": "true", "Origin": console.web.url}
+        answer = await console.client.post("/ask", data=form, headers=headers)
+        triggers.append(answer.headers.get("HX-Trigger", ""))
+    assert triggers == ["", "", "", "changed"]
 
 
 async def test_what_a_button_asks_is_asked_as_in_chat(console: Console) -> None:
