@@ -17,6 +17,7 @@ from baton.settings import BusSettings, FileSettings, Table, load
 from bot.dispatch.console_address import is_loopback
 from bot.dispatch.policy import EnvironmentTable, Policy, Rule
 from bot.dispatch.rate_limiter import LimitsTable
+from bot.jobs import Place
 
 SLACK_API = "https://slack.com/api/"
 
@@ -151,6 +152,17 @@ class AlertsTable(Table):
     file: Path | None = None
 
 
+class AuditTable(Table):
+    """`[audit]`: `channel` is where the head of the audit log is posted each day, `#name` or an id,
+    so that nobody can write the log anew unseen. Without it no head is posted."""
+
+    channel: str = Field(default="", max_length=256)
+
+    def place(self, front: str) -> Place | None:
+        """Return the place of the channel in `front`; None if there is none."""
+        return Place(front, self.channel) if self.channel else None
+
+
 class BotSettings(FileSettings):
     """All settings of a bot."""
 
@@ -162,6 +174,7 @@ class BotSettings(FileSettings):
     bot: BotTable = BotTable()
     web: WebTable = WebTable()
     alerts: AlertsTable = AlertsTable()
+    audit: AuditTable = AuditTable()
     limits: LimitsTable = LimitsTable()
     allow: tuple[Rule, ...] = ()
     environments: Mapping[Name, EnvironmentTable] = Field(default_factory=dict)

@@ -19,6 +19,7 @@ from baton.extensions import Commands
 from bot.alerting import AlertNotifier, AlertRunner, FindingAlerts
 from bot.alerting.reloader import Reloader
 from bot.app import task_table, upkeep
+from bot.app.audit_sealer import AuditSealer
 from bot.app.bot import Bot
 from bot.app.dispatching import MoreBuiltins, assemble_dispatch
 from bot.app.front_ends import FrontEnds
@@ -34,6 +35,7 @@ from bot.findings import FindingReports, LoggedFindings, RecentFindings
 from bot.ingest.rejections import Rejections
 from bot.ingest.sender_verification import SenderVerifier
 from bot.ingest.updates import UpdateConsumer
+from bot.jobs import Place
 from bot.leader import LEASE_SECONDS
 from bot.outbox.relay import OutboxRelay
 from bot.posts.job_posts import JobPosts
@@ -63,13 +65,14 @@ def assemble(
     more: MoreBuiltins = lambda audit: (),
     alerts: AlertsConfig | None = None,
     console: ConsoleAddress | None = None,
+    audit_heads: Place | None = None,
 ) -> Bot:
     """Return a bot that has not started.
 
     With `identity_required` servers are believed only by a broker account of their own. `pace` is
     how often each person may ask, if that is limited; `more` returns what the bot answers itself
     beside what every bot does; without `alerts` it has none; `console` is where people open the
-    console, if it has one.
+    console, if it has one; `audit_heads` is where the head of the audit log is posted each day.
     """
     # two bots, or one before and after a restart, may share the name that they were given
     name = f"{name or socket.gethostname()}/{os.getpid()}/{new_id()[:6]}"
@@ -175,6 +178,7 @@ def assemble(
         findings=findings,
         rejections=rejections,
         upkeep=rounds,
+        sealer=AuditSealer(store.audit_chain, audit_heads, clock),
         periodic=periodic,
         parts=parts,
         lease=lease,

@@ -12,6 +12,7 @@ from baton.bus.channel import Channel, Link
 from bot.alerting import AlertRunner
 from bot.alerting.reloader import Reloader
 from bot.app import task_table
+from bot.app.audit_sealer import AuditSealer
 from bot.app.dispatching import Dispatching
 from bot.app.front_ends import FrontEnds
 from bot.app.parts import Parts, cancel_all
@@ -52,6 +53,7 @@ class Bot:
     findings: FindingReports
     rejections: Rejections
     upkeep: Upkeep
+    sealer: AuditSealer
     periodic: PeriodicTasks
     parts: Parts
     lease: float
@@ -131,7 +133,9 @@ class Bot:
             self.parts.start(self.relay.run(), "sending requests"),
             *(self.parts.start(one.run(), "rendering posts") for one in self.reconcilers),
         ]
-        self.periodic.add(*task_table.while_leading(self.upkeep, self.scheduler, listening))
+        self.periodic.add(
+            *task_table.while_leading(self.upkeep, self.scheduler, self.sealer, listening)
+        )
         self.alerts.begin()
 
     async def _end(self) -> None:

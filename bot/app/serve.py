@@ -82,6 +82,7 @@ async def serve(settings: BotSettings, *, strict: bool = False) -> None:
             identity_required=settings.bus.identity == "required",
             alerts=alerts,
             console=console,
+            audit_heads=settings.audit.place(SlackFront.name),
         )
         if bot.alert_reloader is not None:
             asyncio.get_running_loop().add_signal_handler(

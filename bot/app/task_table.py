@@ -11,7 +11,8 @@ from alerts.checks.settings import ProbeTable
 from bot.alerting import AlertRunner, probe_runner, recorder, reloader, runner, self_checks
 from bot.alerting.reloader import Reloader
 from bot.alerting.self_checks import ChatView
-from bot.app import garbage, rules_log, upkeep
+from bot.app import audit_sealer, garbage, rules_log, upkeep
+from bot.app.audit_sealer import AuditSealer
 from bot.app.periodic import PeriodicTask, Round
 from bot.app.rules_log import RulesLog
 from bot.app.upkeep import Upkeep
@@ -22,10 +23,11 @@ from bot.scheduler.scheduler import Scheduler
 SCHEDULES = "schedules"
 LOST_WORKERS = "lost_workers"
 DISCOVERY = "discovery"
+SEALING = "audit_chain"
 ALERTS = "alerts"
 PROBING = "probing"
 
-LEADING = (SCHEDULES, "sync_posts", LOST_WORKERS, DISCOVERY, "pruning")
+LEADING = (SCHEDULES, "sync_posts", LOST_WORKERS, DISCOVERY, SEALING, "pruning")
 """The names of what only the leader runs."""
 WATCHING = (ALERTS, "recording", PROBING)
 """The names of what only a leader with alerts runs."""
@@ -68,7 +70,7 @@ def in_slack(
 
 
 def while_leading(
-    work: Upkeep, schedules: Scheduler, listening: asyncio.Task[None]
+    work: Upkeep, schedules: Scheduler, sealer: AuditSealer, listening: asyncio.Task[None]
 ) -> Iterable[PeriodicTask]:
     """Yield the rows of the leader. `listening` is done when messages of servers reach it."""
     yield PeriodicTask(
@@ -77,6 +79,7 @@ def while_leading(
     yield PeriodicTask("sync_posts", work.sync_posts, upkeep.POLL_INTERVAL)
     yield PeriodicTask(LOST_WORKERS, work.end_lost, upkeep.LOST_INTERVAL)
     yield PeriodicTask(DISCOVERY, partial(work.discover, listening), upkeep.FOLLOW_INTERVAL)
+    yield PeriodicTask(SEALING, sealer.round, audit_sealer.SEAL_INTERVAL)
     yield PeriodicTask("pruning", work.prune, upkeep.PRUNE_INTERVAL)
 
 

@@ -4,10 +4,11 @@ extensions | manifest | new | push | migrate | version`, and what asks a console
     processes  demo, bot, agent, doctor        options  options that several subcommands share
     dead       dead list, dead resend          extra    whether the packages of a bot are installed
     alerts     alerts check, alerts replay     logs     the format of the log
-    init       init bot, init agent            slim     what must be imported first
+    audit      audit export, audit verify      slim     what must be imported first
+    init       init bot, init agent            migrate  the new file for an old one
     extensions what other packages add         new      a package of one's own
     push       a build request for a worker    manifest the Slack app's manifest
-    worker     a worker, or its file checked   migrate  the new file for an old one
+    worker     a worker, or its file checked
     console/   whatever asks a console
 
 What a subcommand needs is imported when it runs: an agent has neither Slack, web nor SQL packages.
@@ -25,6 +26,7 @@ from baton.errors import BatonError, BusRefused
 from baton.text.printable import printable
 from bot.cli import processes
 from bot.cli.alerts import app as alerts_app
+from bot.cli.audit import app as audit_app
 from bot.cli.console import add_console
 from bot.cli.console.chat import ChatGroup
 from bot.cli.dead import app as dead_app
@@ -50,7 +52,12 @@ app = typer.Typer(
 )
 for command in (processes.demo, processes.bot, processes.agent, processes.doctor):
     app.command()(command)
-for name, group in (("dead", dead_app), ("alerts", alerts_app), ("init", init_app)):
+for name, group in (
+    ("dead", dead_app),
+    ("alerts", alerts_app),
+    ("audit", audit_app),
+    ("init", init_app),
+):
     app.add_typer(group, name=name)
 app.command()(extensions)
 app.command()(manifest)

@@ -4,10 +4,10 @@ Store.ledger     jobs, runs, outbox, output          Store.servers    the last h
 Store.posts      which chat message shows what       Store.audit      who requested what
 Store.schedules  schedules and their firings         Store.alerts     checks, episodes, their posts
 Store.leases     which bot does what one must do     Store.reloads    reloads of alerts.toml
-Store.sign_ins   links, sessions and tokens
+Store.sign_ins   links, sessions and tokens      Store.audit_chain  the seals of these
 
     jobs, output, schedules,  what is stored of each, a folder each
-    alerts, sign_ins
+    alerts, audit, sign_ins
     tables                    all tables, by the names that they have in the database
     migrations                the steps from one version's tables to the next one's
     database                  transactions over SQLite and PostgreSQL
@@ -25,6 +25,7 @@ from sqlalchemy import Connection, literal, select
 from baton.bus.messages import now
 from bot.store.alerts.alert_store import AlertStore
 from bot.store.alerts.reloads import Reloads
+from bot.store.audit.audit_chain import AuditChain
 from bot.store.database.database_clock import DatabaseClock
 from bot.store.database.open import make_folder, open_database
 from bot.store.database.transactions import Database
@@ -74,6 +75,7 @@ class Store:
         self.posts = PostStore(database)
         self.servers = ServerStore(database)
         self.audit = AuditEntries(database)
+        self.audit_chain = AuditChain(database)
         self.schedules = ScheduleStore(database, shared_clock, changes)
         self.alerts = AlertStore(database)
         self.reloads = Reloads(database)

@@ -20,6 +20,14 @@ class DatabaseTooNew(StoreError):
     permanent = True
 
 
+class OtherVersion(StoreError):
+    """The database {url} is not of this version of Baton: its schema is {found}, and this one reads
+    {known}. Use the version of Baton that the bot has, or start a bot of this version, which
+    upgrades it."""
+
+    permanent = True
+
+
 class ForeignDatabase(StoreError):
     """{url} is not a Baton database: {reason}. Nothing was changed in it. Use another one in
     [database] url, or move it away."""

@@ -25,7 +25,6 @@ def add_console(app: typer.Typer) -> None:
     app.command()(jobs.cancel)
     app.command()(jobs.retry)
     app.command()(lists.servers)
-    app.command()(lists.audit)
     app.add_typer(lists.schedule_app, name="schedule")
     app.command()(login.login)
     app.command()(login.logout)

@@ -28,6 +28,9 @@ schedule_app = typer.Typer(
 )
 add_chat(schedule_app)
 
+audit_app = typer.Typer(cls=ChatGroup, invoke_without_command=True, rich_markup_mode=None)
+add_chat(audit_app)
+
 
 def servers(environment: EnvironmentOption = "", as_json: JsonOption = False) -> None:
     """Show the servers, what is live on them, and which are missing."""
@@ -41,7 +44,9 @@ def alerts(environment: str, as_json: bool) -> NoReturn:
     show_list("alerts", columns, _alert, as_json, environment=environment)
 
 
+@audit_app.callback()
 def audit(
+    context: typer.Context,
     person: Annotated[str, typer.Option(help="Who asked: an ID.")] = "",
     environment: EnvironmentOption = "",
     verdict: Annotated[str, typer.Option(help="allowed, refused, answered, unusable, ...")] = "",
@@ -51,7 +56,10 @@ def audit(
     before: BeforeOption = "",
     as_json: JsonOption = False,
 ) -> None:
-    """Show who asked what, and what the bot decided."""
+    """Show who asked what, and what the bot decided; export the audit log, and verify it. Other
+    words go to the bot as in chat: audit --last 5."""
+    if context.invoked_subcommand is not None:
+        return
     columns = ("time", "who", "where", "asked", "verdict", "reason")
     show_list(
         "audit",

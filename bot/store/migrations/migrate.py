@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from contextlib import nullcontext
 from pathlib import Path
@@ -10,7 +11,12 @@ import structlog
 from sqlalchemy import Connection, inspect, text
 
 from bot.store.database.transactions import NOT_A_DATABASE, Database, without_password
-from bot.store.errors import DatabaseTooNew, DatabaseUnavailable, ForeignDatabase
+from bot.store.errors import (
+    DatabaseTooNew,
+    DatabaseUnavailable,
+    ForeignDatabase,
+    OtherVersion,
+)
 from bot.store.tables import metadata
 
 log = structlog.get_logger(__name__)
@@ -51,6 +57,21 @@ async def upgrade(database: Database) -> None:
         found = await database.write(_upgrade)
     if found not in revisions:
         raise DatabaseTooNew(url=without_password(database.url), found=found, known=revisions[-1])
+
+
+async def check_version(database: Database) -> None:
+    """Raise OtherVersion if the tables of `database` are not of this version: nothing is changed in
+    it then, and no file is made. Raises ForeignDatabase and DatabaseUnavailable."""
+    url, known = without_password(database.url), known_revisions()[-1]
+    file = Path(database.url.database or "")
+    if database.url.get_backend_name() == "sqlite" and not await asyncio.to_thread(file.exists):
+        raise OtherVersion(url=url, found="empty", known=known)
+    try:
+        found = await database.read(current_revision)
+    except ForeignTables as error:
+        raise ForeignDatabase(url=url, reason=str(error)) from None
+    if found != known:
+        raise OtherVersion(url=url, found=found or "empty", known=known)
 
 
 class ForeignTables(Exception):

@@ -165,8 +165,28 @@ audit = Table(
     Column("job", Key, nullable=False),
     Column("environment", Key, nullable=False),
     Column("key", Key, nullable=False, server_default=""),
+    # Its place in the chain, the hash before it, and its own; null until it is sealed.
+    Column("link", BigInteger),
+    Column("previous", Key),
+    Column("hash", Key),
     Index("audit_time", "time"),
     Index("audit_person", "person_id", "time"),
     Index("audit_environment", "environment", "time"),
     Index("audit_key", "key"),
+    Index("audit_link", "link", unique=True),
+    Index(
+        "audit_unsealed",
+        "number",
+        sqlite_where=text("link IS NULL"),
+        postgresql_where=text("link IS NULL"),
+    ),
+)
+
+# One row: the last link of the chain of audit entries.
+audit_head = Table(
+    "audit_head",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("number", BigInteger, nullable=False),
+    Column("hash", Key, nullable=False),
 )

@@ -110,6 +110,7 @@ async def test_jobs_of_before_work_queues_go_on(url: str) -> None:
     database = open_database(url)
 
     def as_it_was(connection: Connection) -> None:
+        undo_audit_chain(connection)
         for table, column in (("runs", "retries"), ("runs", "retried"), ("outbox", "tried")):
             connection.execute(text(f"ALTER TABLE {table} DROP COLUMN {column}"))
         connection.execute(text("UPDATE alembic_version SET version_num = '0011'"))
@@ -124,6 +125,33 @@ async def test_jobs_of_before_work_queues_go_on(url: str) -> None:
         assert [(row.host, row.once, row.tried) for row in await store.ledger.outbox()] == [
             ("web-1", False, False)
         ]
+    finally:
+        await store.close()
+
+
+def undo_audit_chain(connection: Connection) -> None:
+    """Bring the tables back to revision 0012."""
+    connection.execute(text("DROP TABLE audit_head"))
+    for index in ("audit_link", "audit_unsealed"):
+        connection.execute(text(f"DROP INDEX {index}"))
+    for column in ("link", "previous", "hash"):
+        connection.execute(text(f"ALTER TABLE audit DROP COLUMN {column}"))
+    connection.execute(text("UPDATE alembic_version SET version_num = '0012'"))
+
+
+async def test_entries_of_before_the_chain_are_sealed(url: str) -> None:
+    """What a bot before revision 0013 wrote has no links: it becomes the beginning of the chain."""
+    old = await Store.open(url)
+    for _ in range(3):
+        await asked(old, deploy("web-1"))
+    await old.close()
+    database = open_database(url)
+    await database.write(undo_audit_chain)
+    await database.close()
+    store = await Store.open(url)
+    try:
+        assert await store.audit_chain.seal() == 3
+        assert [link.number async for link in store.audit_chain.links()] == [1, 2, 3]
     finally:
         await store.close()
 
