@@ -19,7 +19,7 @@ from tests.bot.store.build import T0, asked, deploy, entry
 async def verified(store: Store) -> list[str]:
     """What is wrong with the chain."""
     verifier = Verifier({})
-    found = []
+    found: list[str] = []
     async for link in store.audit_chain.links():
         found += verifier.read(f"entry {link.number}", dict(link.exported()))
     return [*found, *verifier.end()]
