@@ -17,8 +17,9 @@ TABLES = {
     "alert_watches": "key data",
     "audit": (
         "number time person_id person_name front channel thread place_name words verdict reason "
-        "job environment key"
+        "job environment key link previous hash"
     ),
+    "audit_head": "id number hash",
     "firings": "schedule nominal at verdict reason job count until outcome ended person",
     "jobs": (
         "id key command arguments title environment app person_id person_name front channel thread "
