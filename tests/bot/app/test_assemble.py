@@ -72,6 +72,7 @@ async def test_a_bot_with_alerts_watches_while_it_leads(stage: Stage) -> None:
         "sync_posts",
         "lost_workers",
         "pruning",
+        "audit_chain",
         "recording",
         "schedules",
     }
