@@ -79,7 +79,7 @@ class HttpProcessor(Processor):
             )
             async with _answered(client, request, started=False) as response:
                 if response.status_code != 202:
-                    return await self._done(response, output)
+                    return await self._answer(response, output)
                 place = self._place(response)
                 pause = _wait(response, FIRST_LOOK)
             try:
@@ -113,18 +113,18 @@ class HttpProcessor(Processor):
         while True:
             await asyncio.sleep(pause)
             pause = min(pause * 1.5, LAST_LOOK)
-            request = client.build_request("GET", place, timeout=_timeout(ANSWER))
+            request = client.build_request("GET", place, timeout=_timeout(None))
             try:
                 async with _answered(client, request, started=True) as response:
                     if response.status_code in _PASSING:
                         pause = _wait(response, pause)
-                        raise _Missed(f"it answers {_status(response)}")
+                        raise _BrokeOff(f"it answers {_status(response)}")
                     if response.status_code != 202:
                         return await self._done(response, output, looked=True)
                     pause = _wait(response, pause)
-                    now = progress_of(await _whole(response))
+                    now = progress_of(await _whole(response, ANSWER))
                 missed = 0
-            except _Missed as error:
+            except _BrokeOff as error:
                 missed += 1
                 if missed >= MOST_MISSED:
                     raise Failed(
@@ -136,19 +136,30 @@ class HttpProcessor(Processor):
                 output.info(self._secrets.mask(now.text), percent=now.percent)
             said = now
 
-    async def _done(
-        self, response: httpx.Response, output: Output, *, looked: bool = False
-    ) -> Result:
-        """Return what an answer says that is the last one."""
-        status = response.status_code
+    async def _answer(self, response: httpx.Response, output: Output) -> Result:
+        """Return what the answer to the job itself says: there is no second one."""
+        try:
+            return await self._done(response, output, looked=False)
+        except _BrokeOff as error:
+            if not response.is_success:  # its status is known
+                self._refuse(response, "", looked=False)
+            raise Failed(
+                f"the answer of the service broke off ({error}): whether it did the job is not"
+                " known"
+            ) from None
+
+    async def _done(self, response: httpx.Response, output: Output, *, looked: bool) -> Result:
+        """Return what an answer says that is the last one. Raises _BrokeOff if it is not whole."""
+        limit = ANSWER if looked else None
         if not response.is_success:
-            await self._refused(response, looked=looked)
+            reason = "" if response.is_redirect else reason_of(await _whole(response, limit))
+            self._refuse(response, reason, looked=looked)
         kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
         if kind == "text/event-stream" or kind == "text/plain":
             stream = Stream(output, self._secrets, events=kind == "text/event-stream")
             return await self._streamed(response, stream)
-        body = await _whole(response)
-        if status == 204 or not body.strip():
+        body = await _whole(response, limit)
+        if response.status_code == 204 or not body.strip():
             return Result()
         return result_of(body, output, self._secrets)
 
@@ -161,10 +172,13 @@ class HttpProcessor(Processor):
                     return _ended(ended)
         except httpx.HTTPError as error:
             stream.close()
-            raise Failed(f"the output broke off before the job was done: {_why(error)}") from None
-        return _ended(stream.close())
+            raise _BrokeOff(_why(error)) from None
+        ended = stream.close()
+        if ended.broke_off:
+            raise _BrokeOff(ended.broke_off)
+        return _ended(ended)
 
-    async def _refused(self, response: httpx.Response, *, looked: bool) -> NoReturn:
+    def _refuse(self, response: httpx.Response, reason: str, *, looked: bool) -> NoReturn:
         status = response.status_code
         if response.is_redirect:
             to = response.headers.get("Location", "")[:200]
@@ -172,8 +186,7 @@ class HttpProcessor(Processor):
                 f"the service answers {_status(response)}, to {self._secrets.mask(to)!r}: redirects"
                 " are not followed. Write the address itself"
             )
-        reason = reason_of(await _whole(response)) or _status(response)
-        reason = self._secrets.mask(reason)
+        reason = self._secrets.mask(reason or _status(response))
         waits = status in _BLOCKED or (status == 409 and "Retry-After" in response.headers)
         if waits and not looked:
             raise Blocked(reason)
@@ -197,8 +210,8 @@ class HttpProcessor(Processor):
         return place
 
 
-class _Missed(Exception):
-    """No answer about a job that goes on; the next may come."""
+class _BrokeOff(Exception):
+    """There is no answer, or not the whole of one. What goes on can be asked about again."""
 
 
 @asynccontextmanager
@@ -206,14 +219,17 @@ async def _answered(
     client: httpx.AsyncClient, request: httpx.Request, *, started: bool
 ) -> AsyncIterator[httpx.Response]:
     """Send `request`; yield the head of its answer. `started` says that the job is known to be
-    under way: then no answer is `_Missed`."""
+    under way: then no answer within ANSWER is `_BrokeOff`."""
     import httpx
 
     try:
-        response = await client.send(request, stream=True)
+        async with asyncio.timeout(ANSWER if started else None):
+            response = await client.send(request, stream=True)
+    except TimeoutError:
+        raise _BrokeOff(f"no answer within {ANSWER:.0f} s") from None
     except httpx.HTTPError as error:
         if started:
-            raise _Missed(_why(error)) from None
+            raise _BrokeOff(_why(error)) from None
         if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
             raise Blocked(f"the service cannot be reached: {_why(error)}") from None
         raise Failed(
@@ -225,18 +241,22 @@ async def _answered(
         await response.aclose()
 
 
-async def _whole(response: httpx.Response) -> bytes:
-    """Return the body of an answer. Raises Failed if it is too large or breaks off."""
+async def _whole(response: httpx.Response, limit: float | None) -> bytes:
+    """Return the body of an answer. Raises Failed if it is too large, and _BrokeOff if it breaks
+    off or is not there within `limit` seconds."""
     import httpx
 
     body = b""
     try:
-        async for piece in response.aiter_raw():
-            body += piece
-            if len(body) > MAX_ANSWER:
-                raise Failed(f"the answer of the service has more than {MAX_ANSWER:,} bytes")
+        async with asyncio.timeout(limit):
+            async for piece in response.aiter_raw():
+                body += piece
+                if len(body) > MAX_ANSWER:
+                    raise Failed(f"the answer of the service has more than {MAX_ANSWER:,} bytes")
+    except TimeoutError:
+        raise _BrokeOff(f"the answer takes longer than {limit:.0f} s") from None
     except httpx.HTTPError as error:
-        raise Failed(f"the answer of the service broke off: {_why(error)}") from None
+        raise _BrokeOff(_why(error)) from None
     return body
 
 

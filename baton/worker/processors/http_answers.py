@@ -41,11 +41,13 @@ class Progress(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Streamed:
-    """How a stream ended: well unless it says why it failed, or what it waits for."""
+    """How a stream ended: well unless it says why it failed, what it waits for, or that it broke
+    off."""
 
     result: Result = field(default_factory=Result)
     failed: str = ""
     blocked: str = ""
+    broke_off: str = ""
 
 
 def result_of(body: bytes, output: Output, secrets: Secrets) -> Result:
@@ -127,7 +129,7 @@ class Stream:
         if rest := self._lines.finish():
             self._output.log("\n".join(rest))
         if self._events:
-            return Streamed(failed="the stream of the service ended before it said how the job did")
+            return Streamed(broke_off="the stream ended before it said how the job did")
         return Streamed(Result(text=self._lines.last))
 
     def _line(self, line: str) -> Streamed | None:
