@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import re
@@ -83,6 +84,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         slow = SLOW.fullmatch(name) or opened
         if not slow and not item.get_closest_marker("slow"):
             item.add_marker("quick")
+
+
+def pytest_collection_finish() -> None:
+    """What is there now stays: the collector of garbage need not walk through all tests each time."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

@@ -107,7 +107,11 @@ class Site:
 
     def client(self) -> httpx.AsyncClient:
         """Another browser, or a program."""
-        return httpx.AsyncClient(base_url=self.web.url, trust_env=False, verify=False, timeout=60)
+        return client_of(self.web)
+
+
+def client_of(web: WebServer) -> httpx.AsyncClient:
+    return httpx.AsyncClient(base_url=web.url, trust_env=False, verify=False, timeout=60)
 
 
 OpenSite = Callable[..., Awaitable[Site]]
@@ -134,10 +138,8 @@ async def open_site(store: Store) -> AsyncIterator[OpenSite]:
             access = SessionAccess(store.sign_ins, dispatching.people, dispatching.authorizer, url)
             serve_console(web, bot, access, url=url, openid=openid)
             stack.push_async_callback(web.stop)
-            site = Site(bot, web, people, access, httpx.AsyncClient())
-            await site.browser.aclose()
-            site.browser = await stack.enter_async_context(site.client())
-            return site
+            browser = await stack.enter_async_context(client_of(web))
+            return Site(bot, web, people, access, browser)
 
         yield opened
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -21,11 +22,17 @@ from tests.bot.web.console.sign_in.conftest import HTTPS, OpenSite, Site
 CALLBACK = "/sign-in/slack/callback"
 
 
+@cache
+def slacks_key() -> RSAKey:
+    """Slack's key; making one takes a tenth of a second."""
+    return RSAKey.generate_key(2048, {"kid": "one"})
+
+
 @dataclass
 class Slack:
     """Slack's OpenID endpoints. It says of whoever comes with a good code what `claims` say."""
 
-    key: RSAKey = field(default_factory=lambda: RSAKey.generate_key(2048, {"kid": "one"}))
+    key: RSAKey = field(default_factory=slacks_key)
     claims: dict[str, Any] = field(default_factory=dict)
     alg: str = "RS256"
     signed_with: RSAKey | None = None
