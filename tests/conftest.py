@@ -87,7 +87,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """What is there now stays: the collector of garbage need not walk through all tests each time."""
+    """What is there now stays: the collector of garbage need not walk through it ever again."""
     gc.collect()
     gc.freeze()
 
