@@ -22,6 +22,7 @@ from bot.dispatch.builtin import Builtin, Handler
 from bot.dispatch.console_address import ConsoleAddress
 from bot.dispatch.dead_letters import DeadLetters
 from bot.dispatch.dispatcher import CommandDispatcher
+from bot.dispatch.gates.gatekeeper import Gatekeeper
 from bot.dispatch.live_commands import LiveCommands
 from bot.dispatch.people import Directories
 from bot.dispatch.planner import Planner
@@ -99,7 +100,8 @@ def assemble_dispatch(
     audit, people, letters = AuditLog(store.audit), Directories(), DeadLetters(channel)
     authorizer = Authorizer(policy, commands)
     planner = Planner(servers, authorizer, source)
-    firer = ScheduleFirer(commands, planner, audit, people, clock)
+    gatekeeper = Gatekeeper(planner, authorizer, clock)
+    firer = ScheduleFirer(commands, gatekeeper, audit, people, clock)
     scheduler = Scheduler(store.schedules, firer, people, job_changed, on_result)
     access = ScheduleAccess(commands, store.schedules, servers, authorizer, audit)
     pairs: list[Builtin[Any]] = [
@@ -110,13 +112,14 @@ def assemble_dispatch(
                 channel=channel,
                 letters=letters,
                 known=servers,
-                planner=planner,
+                gatekeeper=gatekeeper,
                 authorizer=authorizer,
                 audit=audit,
                 job_changed=job_changed,
                 server_forgotten=server_forgotten,
                 console=console,
                 clock=clock,
+                why=lambda text, context: dispatcher.why(text, context),
             )
         ),
         Builtin(
@@ -125,7 +128,7 @@ def assemble_dispatch(
                 commands,
                 store,
                 access,
-                planner,
+                gatekeeper,
                 firer,
                 authorizer,
                 audit,
@@ -144,7 +147,7 @@ def assemble_dispatch(
     dispatcher = CommandDispatcher(
         commands,
         handlers,
-        planner,
+        gatekeeper,
         authorizer,
         audit,
         store.ledger,

@@ -23,8 +23,10 @@ from bot.dispatch.authorizer import Authorizer
 from bot.dispatch.builtin import BuiltinCommand, Handler
 from bot.dispatch.context import CommandContext
 from bot.dispatch.dead_letters import ALL, DeadLetters, by_reason, environment_of, meant
+from bot.dispatch.gates.gatekeeper import Gatekeeper
+from bot.dispatch.gates.situation import intent_of_order
 from bot.dispatch.live_commands import LiveCommands
-from bot.dispatch.planner import Denied, Planner
+from bot.dispatch.planner import Denied
 from bot.dispatch.policy import AccessRequest, Refusal
 from bot.dispatch.reply import Reply, ReplyKind, started
 from bot.jobs import short_id
@@ -80,7 +82,7 @@ class DeadHandler(Handler[DeadCommand]):
         letters: DeadLetters,
         commands: LiveCommands,
         ledger: Ledger,
-        planner: Planner,
+        gatekeeper: Gatekeeper,
         authorizer: Authorizer,
         audit: AuditLog,
         job_changed: Callable[[str], None],
@@ -88,7 +90,7 @@ class DeadHandler(Handler[DeadCommand]):
         self._letters = letters
         self._commands = commands
         self._ledger = ledger
-        self._planner = planner
+        self._gatekeeper = gatekeeper
         self._authorizer = authorizer
         self._audit = audit
         self._job_changed = job_changed
@@ -174,7 +176,12 @@ class DeadHandler(Handler[DeadCommand]):
         for one in found if sends else ():
             wanted |= self._orders(one, to)
         requests = sorted(wanted, key=lambda each: (each.environment, each.command, each.app or ""))
-        return await self._authorizer.refusal(requests, context.invocation.asker, context.groups)
+        asker, groups = context.invocation.asker, context.groups
+        refusal = await self._authorizer.refusal(requests, asker, groups)
+        if refusal is not None or not sends:
+            return refusal
+        orders = {intent_of_order(each) for one in found for each in self._orders(one, to)}
+        return await self._gatekeeper.refusal(sorted(orders, key=str), asker, groups)
 
     def _orders(self, letter: DeadLetter, to: str) -> set[AccessRequest]:
         message = letter.message
@@ -200,11 +207,12 @@ class DeadHandler(Handler[DeadCommand]):
         command = self._commands.parse(target)
         if command.reach is Reach.HERE:
             raise UsageError(f"/{command.name} cannot run in place of a letter: no server runs it.")
-        new = await self._planner.authorize_and_plan(command, context)
-        if isinstance(new, Denied):
+        found = await self._gatekeeper.admit(command, context)
+        if isinstance(found, Denied):
             return await self._audit.refuse(
-                context.invocation, new.refusal, environment=new.environment
+                context.invocation, found.refusal, environment=found.environment
             )
+        new = found.new
         entry = self._audit.entry(
             context.invocation,
             "allowed",

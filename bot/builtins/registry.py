@@ -22,13 +22,14 @@ from bot.builtins.log import LogCommand, LogHandler
 from bot.builtins.retry import RetryCommand, RetryHandler
 from bot.builtins.run import RunCommand, RunHandler, waiting_in
 from bot.builtins.token import TokenCommand, TokenHandler
+from bot.builtins.why import Why, WhyCommand, WhyHandler
 from bot.dispatch.audit_log import AuditLog
 from bot.dispatch.authorizer import Authorizer
 from bot.dispatch.builtin import Builtin, BuiltinCommand, Handler
 from bot.dispatch.console_address import ConsoleAddress
 from bot.dispatch.dead_letters import DeadLetters
+from bot.dispatch.gates.gatekeeper import Gatekeeper
 from bot.dispatch.live_commands import LiveCommands
-from bot.dispatch.planner import Planner
 from bot.store import Store
 
 C = TypeVar("C", bound=Command)
@@ -38,20 +39,21 @@ C = TypeVar("C", bound=Command)
 class BuiltinParts:
     """What handlers are made of. `job_changed` is called with the id of a job that is cancelled,
     `server_forgotten` with a server that is forgotten and the moment. `console` is where people
-    open the console, if this bot has one."""
+    open the console, if this bot has one; `why` answers what stands in the way of words."""
 
     commands: LiveCommands
     store: Store
     channel: Channel
     letters: DeadLetters
     known: Known
-    planner: Planner
+    gatekeeper: Gatekeeper
     authorizer: Authorizer
     audit: AuditLog
     job_changed: Callable[[str], None]
     server_forgotten: Callable[[str, datetime], None]
     console: ConsoleAddress | None
     clock: Callable[[], datetime]
+    why: Why
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,7 @@ BUILTINS: tuple[BuiltinEntry[Any], ...] = (
     BuiltinEntry(
         RetryCommand,
         lambda it: RetryHandler(
-            it.commands, it.store.ledger, it.planner, it.authorizer, it.audit, it.job_changed
+            it.commands, it.store.ledger, it.gatekeeper, it.authorizer, it.audit, it.job_changed
         ),
     ),
     BuiltinEntry(
@@ -86,12 +88,13 @@ BUILTINS: tuple[BuiltinEntry[Any], ...] = (
             it.letters,
             it.commands,
             it.store.ledger,
-            it.planner,
+            it.gatekeeper,
             it.authorizer,
             it.audit,
             it.job_changed,
         ),
     ),
+    BuiltinEntry(WhyCommand, lambda it: WhyHandler(it.why)),
     BuiltinEntry(LogCommand, lambda it: LogHandler(it.store.ledger, it.authorizer, it.audit)),
     BuiltinEntry(JobsCommand, lambda it: JobsHandler(it.store.ledger, it.authorizer, it.audit)),
     BuiltinEntry(AuditCommand, lambda it: AuditHandler(it.authorizer, it.audit)),

@@ -19,7 +19,9 @@ from bot.dispatch.audit_log import AuditLog
 from bot.dispatch.authorizer import Authorizer
 from bot.dispatch.builtin import BuiltinCommand, Handler
 from bot.dispatch.context import CommandContext
-from bot.dispatch.planner import Denied, Planner
+from bot.dispatch.gates.gatekeeper import Gatekeeper
+from bot.dispatch.gates.looked import Looked
+from bot.dispatch.planner import Denied
 from bot.dispatch.policy import Refusal
 from bot.dispatch.reply import Reply, ReplyKind, started
 from bot.jobs import Job, NewJob, RunRecord, all_ended, last_attempts, short_id
@@ -39,6 +41,7 @@ class RetryCommand(BuiltinCommand):
     name: ClassVar[str] = "retry"
     example: ClassVar[str] = "/retry 7k2m"
     changes: ClassVar[bool] = True
+    starts_jobs: ClassVar[bool] = True
     job: JobId = Field(description="the job ID shown in its post")
     all: bool = Field(False, description="on all its servers, also where it succeeded")
 
@@ -47,7 +50,7 @@ class RetryCommand(BuiltinCommand):
 class _Again:
     """The job that is to run, and what the person reads about servers that it leaves out."""
 
-    new: NewJob
+    looked: Looked
     note: str
 
 
@@ -65,14 +68,14 @@ class RetryHandler(Handler[RetryCommand]):
         self,
         commands: Commands,
         ledger: Ledger,
-        planner: Planner,
+        gatekeeper: Gatekeeper,
         authorizer: Authorizer,
         audit: AuditLog,
         job_changed: Callable[[str], None],
     ) -> None:
         self._commands = commands
         self._ledger = ledger
-        self._planner = planner
+        self._gatekeeper = gatekeeper
         self._authorizer = authorizer
         self._audit = audit
         self._job_changed = job_changed
@@ -83,27 +86,31 @@ class RetryHandler(Handler[RetryCommand]):
         be run any more."""
         asked = context.invocation
         job, runs = await find_job(self._ledger, command.job)
-        found = await self._again(command, job, runs, context)
+        again = await self._again(command, job, runs, context)
+        if isinstance(again, _NotNow):
+            await self._audit.write_or_log(asked, "unusable", again.problem)
+            return Reply(again.problem, kind=ReplyKind.CONFLICT, job=job.id)
+        if isinstance(again, Denied):
+            return await self._audit.refuse(asked, again.refusal, job=job)
+        note = again.note
+        found = await self._gatekeeper.let_in(again.looked, context)
         if isinstance(found, Denied):
             return await self._audit.refuse(asked, found.refusal, job=job)
-        if isinstance(found, _NotNow):
-            await self._audit.write_or_log(asked, "unusable", found.problem)
-            return Reply(found.problem, kind=ReplyKind.CONFLICT, job=job.id)
         new = found.new
         where = new.job.environment
         entry = self._audit.entry(asked, "allowed", job=new.job.id, environment=where)
         begun = await self._ledger.start_job(new, entry)
         self._job_changed(begun.id)
-        return started(begun.id, found.note and f"Started job {short_id(begun.id)}. {found.note}")
+        return started(begun.id, note and f"Started job {short_id(begun.id)}. {note}")
 
     @override
-    async def plan(self, command: RetryCommand, context: CommandContext) -> NewJob | Denied | None:
+    async def plan(self, command: RetryCommand, context: CommandContext) -> Looked | Denied | None:
         """Return the job that this would start. Raises UsageError."""
         job, runs = await find_job(self._ledger, command.job)
         found = await self._again(command, job, runs, context)
         if isinstance(found, _NotNow):
             raise UsageError(found.problem, field="job")
-        return found.new if isinstance(found, _Again) else found
+        return found.looked if isinstance(found, _Again) else found
 
     async def _again(
         self,
@@ -127,9 +134,10 @@ class RetryHandler(Handler[RetryCommand]):
                 f"{job.title} ({short_id(job.id)}) succeeded on every server: there is nothing to "
                 f"retry. To run it again everywhere: /retry {short_id(job.id)} --all"
             )
-        again = self._command_of(job)
-        new = await self._planner.authorize_and_plan(again, context, only=hosts)
-        return new if isinstance(new, Denied) else _Again(new, _left_out(hosts or (), new))
+        found = await self._gatekeeper.look(self._command_of(job), context, only=hosts)
+        if isinstance(found, Denied):
+            return found
+        return _Again(found, _left_out(hosts or (), found.new))
 
     async def _refusal(self, job: Job, context: CommandContext) -> Refusal | None:
         """Return why the one who asks may not know what `job` was, or may not run it."""

@@ -8,5 +8,6 @@ policy_review.py  what is odd about the rules    audit_log.py   who asked what, 
 people.py       the people of each chat          name_cache.py  what people and channels are called
 plan.py         what a request would reach       plan_maker.py  finds that out
 console_address.py  where people open the console: pure
+gates/          what stands between an ask and its start   why.py  says all of that: pure
 rate_limiter.py how often one person may ask     suggestions.py what can be typed next: pure
 """

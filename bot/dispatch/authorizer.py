@@ -79,12 +79,17 @@ class Authorizer:
         try:
             known = await groups()
         except BatonError as error:
-            return Refusal(
-                "Your permissions cannot be checked now: your user groups could "
-                f"not be looked up. Nothing was done. Try again in a minute. Reason: {error}",
-                "undecided",
-            )
+            return undecided(error)
         return judge(known)
+
+
+def undecided(error: BatonError) -> Refusal:
+    """Return why nothing can be decided that depends on the groups of somebody, after `error`."""
+    return Refusal(
+        "Your permissions cannot be checked now: your user groups could not be looked up. Nothing "
+        f"was done. Try again in a minute. Reason: {error}",
+        "undecided",
+    )
 
 
 class Reader:

@@ -8,10 +8,10 @@ from typing import ClassVar, Generic, Protocol, TypeVar
 
 from baton.command import Command, Reach
 from bot.dispatch.context import CommandContext
+from bot.dispatch.gates.looked import Looked
 from bot.dispatch.plan import Later
 from bot.dispatch.planner import Denied
 from bot.dispatch.reply import Reply
-from bot.jobs import NewJob
 
 C = TypeVar("C", bound=Command)
 Handled = TypeVar("Handled", bound=Command, contravariant=True)
@@ -22,6 +22,8 @@ class BuiltinCommand(Command):
 
     reach: ClassVar[Reach] = Reach.HERE
     changes: ClassVar[bool] = False
+    starts_jobs: ClassVar[bool] = False
+    """Whether it starts a job at once, so that `--why` and `--break-glass` may stand beside it."""
 
 
 class Handler(Protocol[Handled]):
@@ -33,7 +35,7 @@ class Handler(Protocol[Handled]):
 
     async def plan(
         self, command: Handled, context: CommandContext
-    ) -> NewJob | Later | Denied | None:
+    ) -> Looked | Later | Denied | None:
         """Return the job that `command` would start, now or later, or why it would be refused; None
         if it starts none. Nothing is written. Raises UsageError and DatabaseUnavailable."""
         return None

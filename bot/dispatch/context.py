@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from baton.bus.messages import Person
@@ -25,7 +25,9 @@ class Invocation:
 @dataclass(frozen=True, slots=True)
 class CommandContext:
     """What a handler knows of the command that it is given: how it was called, and the user groups
-    of whoever called it, which are looked up only when somebody asks for them."""
+    of whoever called it, which are looked up only when somebody asks for them. `break_glass` is
+    their reason to pass a freeze; empty if they gave none."""
 
     invocation: Invocation
     groups: GroupLookup
+    break_glass: str = field(default="", kw_only=True)

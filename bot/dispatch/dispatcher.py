@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -24,13 +25,16 @@ from bot.dispatch.audit_log import AuditLog
 from bot.dispatch.authorizer import Authorizer, looked_up_once
 from bot.dispatch.builtin import Handler
 from bot.dispatch.context import CommandContext, Invocation
+from bot.dispatch.gates.gatekeeper import Gatekeeper
+from bot.dispatch.gates.words import read_said
 from bot.dispatch.name_cache import AUDIT_LOOKBACK, NameCache
 from bot.dispatch.plan import Plan
 from bot.dispatch.plan_maker import PLAN_LIMITS, PlanMaker
-from bot.dispatch.planner import Denied, Planner
+from bot.dispatch.planner import Denied
 from bot.dispatch.protocol import Dispatcher, GroupLookup
 from bot.dispatch.rate_limiter import PersonRateLimiter
 from bot.dispatch.reply import Reply, ReplyKind, refused, started, unusable
+from bot.dispatch.why import why_reply
 from bot.jobs import AuditEntry, Job, NewJob, Place, short_id
 from bot.priority import ForegroundPriority
 from bot.servers.registry import ServerRegistry
@@ -60,7 +64,7 @@ class CommandDispatcher(Dispatcher):
         self,
         commands: Commands,
         handlers: Mapping[str, Handler[Any]],
-        planner: Planner,
+        gatekeeper: Gatekeeper,
         authorizer: Authorizer,
         audit: AuditLog,
         ledger: Ledger,
@@ -73,7 +77,7 @@ class CommandDispatcher(Dispatcher):
     ) -> None:
         self._commands = commands
         self._handlers = handlers
-        self._planner = planner
+        self._gatekeeper = gatekeeper
         self._authorizer = authorizer
         self._audit = audit
         self._ledger = ledger
@@ -82,7 +86,7 @@ class CommandDispatcher(Dispatcher):
         self._priority = priority
         self._limiter = limiter
         self._clock = clock
-        self._plans = PlanMaker(planner, authorizer, servers)
+        self._plans = PlanMaker(gatekeeper, authorizer, servers)
         self._plan_limiter = PersonRateLimiter(PLAN_LIMITS)
         self._names = NameCache()
         self._looked_back = False
@@ -114,8 +118,13 @@ class CommandDispatcher(Dispatcher):
                 turned_away = await self._admit(asked)
                 if turned_away is not None:
                     return turned_away
-                context = CommandContext(asked, looked_up_once(groups))
-                return await self._parsed(context, self._route)
+                said = read_said(asked.text, self._commands)
+                context = CommandContext(
+                    asked, looked_up_once(groups), break_glass=said.break_glass
+                )
+                if said.why:
+                    return await self.why(said.words, context)
+                return await self._parsed(said.words, context, self._route)
             except UsageError as error:
                 await self._audit.write_or_log(asked, "unusable", error.problem)
                 return unusable(error, self._blindness_note(error))
@@ -141,7 +150,9 @@ class CommandDispatcher(Dispatcher):
             if stranger is not None:
                 return refused(stranger)
             _check_length(asked.text)
-            return await self._parsed(CommandContext(asked, looked_up_once(groups)), self._planned)
+            said = read_said(asked.text, self._commands)
+            context = CommandContext(asked, looked_up_once(groups), break_glass=said.break_glass)
+            return await self._parsed(said.words, context, self._planned)
         except UsageError as error:
             return unusable(error, self._blindness_note(error))
         except DatabaseUnavailable as error:
@@ -153,6 +164,14 @@ class CommandDispatcher(Dispatcher):
         if handler is None:
             return await self._plans.of_servers(command, context)
         return await self._plans.of(command, await handler.plan(command, context), context)
+
+    async def why(self, text: str, context: CommandContext) -> Reply:
+        """Return what every gate says of `text`. Raises UsageError and DatabaseUnavailable."""
+        said = read_said(text, self._commands)
+        context = replace(context, break_glass=said.break_glass or context.break_glass)
+        reply = why_reply(await self._parsed(said.words, context, self._planned))
+        await self._audit.write_or_log(context.invocation, "answered")
+        return reply
 
     async def _admit(self, asked: Invocation) -> Reply | None:
         """Return the reply to whoever may ask nothing, or nothing now; None to continue. Raises
@@ -244,12 +263,12 @@ class CommandDispatcher(Dispatcher):
 
     async def _parsed(
         self,
+        text: str,
         context: CommandContext,
         then: Callable[[Command, CommandContext], Awaitable[T]],
     ) -> T:
-        """Parse what was typed, and return what `then` makes of it. Raises UsageError. A full stop
-        at the end is no word's, if without it all is known."""
-        text = context.invocation.text
+        """Parse `text`, which was typed, and return what `then` makes of it. A full stop at the end
+        is no word's, if without it all is known. Raises UsageError."""
         try:
             return await then(self._commands.parse(text), context)
         except UsageError as error:
@@ -264,14 +283,14 @@ class CommandDispatcher(Dispatcher):
         handler = self._handlers.get(command.name)
         if handler is not None:
             return await handler.handle(command, context)
-        new = await self._planner.authorize_and_plan(command, context)
-        if isinstance(new, Denied):
-            refusal = new.refusal
+        found = await self._gatekeeper.admit(command, context)
+        if isinstance(found, Denied):
+            refusal = found.refusal
             await self._audit.write_or_log(
-                context.invocation, refusal.verdict, refusal.text, environment=new.environment
+                context.invocation, refusal.verdict, refusal.text, environment=found.environment
             )
             return refused(refusal)
-        return await self._start_job(new, context.invocation)
+        return await self._start_job(found.new, context.invocation)
 
     async def _start_job(self, new: NewJob, asked: Invocation) -> Reply:
         environment = new.job.environment

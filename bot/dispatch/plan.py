@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from baton.command import Command, words_of
+from bot.dispatch.gates.finding import Finding
+from bot.dispatch.gates.looked import Looked
 from bot.dispatch.policy import Refusal
-from bot.jobs import NewJob
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,7 @@ class Times:
 class Later:
     """What a schedule would start: its job, as if its time were now, and its times."""
 
-    job: NewJob
+    job: Looked
     times: Times
 
 
@@ -34,7 +35,8 @@ class Plan:
 
     `allowed` is None for what the bot answers itself: whether the person may have that is decided
     when they ask. `refusal` says why they are not allowed; `hosts` are then only the servers that
-    they may look at. `times` is when a schedule would run.
+    they may look at. `findings` are what every gate says of it. `times` is when a schedule would
+    run.
     """
 
     command: Command
@@ -45,6 +47,7 @@ class Plan:
     hosts: tuple[str, ...]
     allowed: bool | None
     refusal: Refusal | None = None
+    findings: tuple[Finding, ...] = ()
     times: Times | None = None
 
 

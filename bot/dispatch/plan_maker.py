@@ -8,10 +8,11 @@ from baton.command import Command, Known, Reach, Target
 from baton.errors import UsageError
 from bot.dispatch.authorizer import Authorizer
 from bot.dispatch.context import CommandContext
+from bot.dispatch.gates.gatekeeper import Gatekeeper
+from bot.dispatch.gates.looked import Looked
 from bot.dispatch.plan import Later, Plan, slash_command
-from bot.dispatch.planner import Denied, Planner
+from bot.dispatch.planner import Denied
 from bot.dispatch.rate_limiter import LimitsTable
-from bot.jobs import NewJob
 from bot.servers.inventory import select_servers
 
 PLAN_LIMITS = LimitsTable(requests_per_minute=600, burst=60)
@@ -21,21 +22,19 @@ _LOOK = "servers"
 
 
 class PlanMaker:
-    """Makes plans of what `planner` would start on the servers that `known` knows."""
+    """Makes plans of what `gatekeeper` would let start on the servers that `known` knows."""
 
-    def __init__(self, planner: Planner, authorizer: Authorizer, known: Known) -> None:
-        self._planner = planner
+    def __init__(self, gatekeeper: Gatekeeper, authorizer: Authorizer, known: Known) -> None:
+        self._gatekeeper = gatekeeper
         self._authorizer = authorizer
         self._known = known
 
     async def of_servers(self, command: Command, context: CommandContext) -> Plan:
         """Return the plan of a command for servers. Raises UsageError."""
-        return await self.of(
-            command, await self._planner.authorize_and_plan(command, context), context
-        )
+        return await self.of(command, await self._gatekeeper.look(command, context), context)
 
     async def of(
-        self, command: Command, found: NewJob | Later | Denied | None, context: CommandContext
+        self, command: Command, found: Looked | Later | Denied | None, context: CommandContext
     ) -> Plan:
         """Return the plan of `command`, which would come to `found`: None is no job."""
         if isinstance(found, Later):
@@ -45,14 +44,26 @@ class PlanMaker:
         if found is None:
             title = text.removeprefix("/")
             return Plan(command, text, title, target.environment or "", target.app, (), None)
-        if isinstance(found, NewJob):
-            job, hosts = found.job, tuple(sorted({run.host for run in found.runs}))
-            return Plan(command, text, job.title, job.environment, job.app, hosts, True)
+        if isinstance(found, Looked):
+            job, hosts = found.new.job, tuple(sorted({run.host for run in found.new.runs}))
+            refused = found.refused
+            return Plan(
+                command,
+                text,
+                job.title,
+                job.environment,
+                job.app,
+                hosts,
+                refused is None,
+                None if refused is None else refused.refusal,
+                found.findings,
+            )
         title, where = text.removeprefix("/"), found.environment
         # of what the bot or a worker does the target does not say which servers are meant
         of_servers = command.reach in (Reach.EACH, Reach.ALL)
         hosts = () if not of_servers else await self._visible(target, context)
-        return Plan(command, text, title, where, target.app, hosts, False, found.refusal)
+        refusal, findings = found.refusal, found.findings
+        return Plan(command, text, title, where, target.app, hosts, False, refusal, findings)
 
     async def _visible(self, target: Target, context: CommandContext) -> tuple[str, ...]:
         """Return those of the servers that are meant that the one who asks may look at."""

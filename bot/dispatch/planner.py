@@ -15,6 +15,7 @@ from baton.errors import UsageError
 from baton.outcome import named
 from bot.dispatch.authorizer import Authorizer
 from bot.dispatch.context import CommandContext, Invocation
+from bot.dispatch.gates.finding import Finding
 from bot.dispatch.policy import Refusal, access_requests
 from bot.jobs import Job, NewJob, OutboxMessage, RunRecord
 from bot.servers.inventory import select_servers
@@ -30,10 +31,12 @@ over from another, still sends it."""
 
 @dataclass(frozen=True, slots=True)
 class Denied:
-    """There is no job: `refusal` says why. `environment` is where it was asked for."""
+    """There is no job: `refusal` says why. `environment` is where it was asked for. `findings` are
+    what every gate says of it, as far as whoever asks may know."""
 
     refusal: Refusal
     environment: str
+    findings: tuple[Finding, ...] = ()
 
 
 class Planner:
@@ -174,7 +177,7 @@ def _job(command: Command, asked: Invocation, environments: Sequence[str]) -> Jo
         key=asked.key,
         command=command.name,
         arguments=command.model_dump(mode="json"),
-        title=_title(command),
+        title=title_of(command),
         environment=", ".join(environments),
         app=command.target.app,
         asked_by=asked.asker,
@@ -197,7 +200,7 @@ def _some(servers: list[KnownServer], only: Collection[str] | None) -> list[Know
     return found
 
 
-def _title(command: Command) -> str:
+def title_of(command: Command) -> str:
     """Return how the command is called in a post; if an extension's own words fail, by its name and
     target."""
     try:

@@ -20,9 +20,10 @@ from bot.dispatch.audit_log import AuditLog
 from bot.dispatch.authorizer import Authorizer
 from bot.dispatch.builtin import BuiltinCommand, Handler
 from bot.dispatch.context import CommandContext, Invocation
+from bot.dispatch.gates.gatekeeper import Gatekeeper
 from bot.dispatch.people import Directories
 from bot.dispatch.plan import Later, Times
-from bot.dispatch.planner import Denied, Planner
+from bot.dispatch.planner import Denied
 from bot.dispatch.reply import Reply, ReplyKind, started
 from bot.jobs import short_id
 from bot.scheduler import describe
@@ -82,7 +83,7 @@ class ScheduleHandler(Handler[ScheduleCommand]):
         commands: Commands,
         store: Store,
         access: ScheduleAccess,
-        planner: Planner,
+        gatekeeper: Gatekeeper,
         firer: ScheduleFirer,
         authorizer: Authorizer,
         audit: AuditLog,
@@ -95,7 +96,7 @@ class ScheduleHandler(Handler[ScheduleCommand]):
         self._schedules = store.schedules
         self._ledger = store.ledger
         self._access = access
-        self._planner = planner
+        self._gatekeeper = gatekeeper
         self._firer = firer
         self._authorizer = authorizer
         self._audit = audit
@@ -128,12 +129,12 @@ class ScheduleHandler(Handler[ScheduleCommand]):
         now = await self._schedules.now()
         reading, zone = await self._reading(context, command.words, now)
         scheduled = parse_schedulable(self._commands, joined(reading.command))
-        new = await self._planner.authorize_and_plan(scheduled, context)
-        if isinstance(new, Denied):
-            return new
+        found = await self._gatekeeper.look(scheduled, context)
+        if isinstance(found, Denied):
+            return found
         schedule = _schedule(scheduled, reading.timing, context.invocation, now)
         times = tuple(schedule.next_times(describe.NEXT_SHOWN))
-        return Later(new, Times(times, schedule.zone.key, assumed=_assumed(schedule, zone)))
+        return Later(found, Times(times, schedule.zone.key, assumed=_assumed(schedule, zone)))
 
     def _action(self, words: Sequence[str]) -> Action | None:
         """Return what the first of `words` does with a schedule; None if they are a new one."""
@@ -155,11 +156,11 @@ class ScheduleHandler(Handler[ScheduleCommand]):
         now = await self._schedules.now()
         reading, zone = await self._reading(context, words, now)
         command = parse_schedulable(self._commands, joined(reading.command))
-        new = await self._planner.authorize_and_plan(command, context)
-        if isinstance(new, Denied):
-            return await self._audit.refuse(asked, new.refusal)
+        found = await self._gatekeeper.look(command, context)
+        if isinstance(found, Denied):
+            return await self._audit.refuse(asked, found.refusal)
         schedule = _schedule(command, reading.timing, asked, now)
-        entry = self._audit.entry(asked, "allowed", environment=new.job.environment)
+        entry = self._audit.entry(asked, "allowed", environment=found.new.job.environment)
         stored = await self._schedules.add(schedule, entry)
         self._schedules_changed()
         text = f"Schedule {stored.short}: {stored.title}.\n{describe.next_times(stored, now)}"

@@ -14,8 +14,9 @@ from baton.errors import UsageError
 from baton.extensions import Commands
 from bot.dispatch.audit_log import AuditLog
 from bot.dispatch.context import CommandContext, Invocation
+from bot.dispatch.gates.gatekeeper import Gatekeeper
 from bot.dispatch.people import Directories
-from bot.dispatch.planner import Denied, Planner
+from bot.dispatch.planner import Denied
 from bot.dispatch.protocol import GroupLookup
 from bot.jobs import AuditEntry, NewJob
 from bot.schedules.change import Change
@@ -50,13 +51,13 @@ class ScheduleFirer:
     def __init__(
         self,
         commands: Commands,
-        planner: Planner,
+        gatekeeper: Gatekeeper,
         audit: AuditLog,
         people: Directories,
         clock: Callable[[], datetime] = time_now,
     ) -> None:
         self._commands = commands
-        self._planner = planner
+        self._gatekeeper = gatekeeper
         self._audit = audit
         self._people = people
         self._clock = clock
@@ -82,19 +83,20 @@ class ScheduleFirer:
         by = person.label if asker else ""
         try:
             command = parse_schedulable(self._commands, schedule.words)
-            new = await self._planner.authorize_and_plan(command, CommandContext(asked, groups))
+            found = await self._gatekeeper.admit(command, CommandContext(asked, groups))
         except UsageError as error:
             step = record_failure_to_start(schedule, nominal, "failed", error.problem, now)
             entry = self._audit.entry(asked, "unusable", error.problem)
             return Fired(build_change(step, now, nominal, audit=(entry,)), step, error.problem)
-        if isinstance(new, Denied):
-            verdict: Verdict = "refused" if new.refusal.verdict == "refused" else "failed"
-            text, where = new.refusal.text, new.environment
+        if isinstance(found, Denied):
+            verdict: Verdict = "refused" if found.refusal.verdict == "refused" else "failed"
+            text, where = found.refusal.text, found.environment
             step = record_failure_to_start(schedule, nominal, verdict, text, now)
-            entry = self._audit.entry(asked, new.refusal.verdict, text, environment=where)
+            entry = self._audit.entry(asked, found.refusal.verdict, text, environment=where)
             return Fired(build_change(step, now, nominal, audit=(entry,)), step, text)
         quiet = schedule.timing.rules.quiet and asker is None
-        new = replace(new, job=replace(new.job, under=day_of(schedule, nominal), hidden=quiet))
+        job = replace(found.new.job, under=day_of(schedule, nominal), hidden=quiet)
+        new = replace(found.new, job=job)
         step = record_start(schedule, nominal, new.job.id, now, by)
         where = new.job.environment
         entry = self._audit.entry(asked, "allowed", job=new.job.id, environment=where)

@@ -26,7 +26,7 @@ async def test_what_is_answered_here_has_somebody_who_answers(counter: Counter) 
         CommandDispatcher(
             counter.dispatcher.commands,
             counter.handlers,
-            counter.dispatcher._planner,
+            counter.dispatcher._gatekeeper,
             counter.authorizer,
             counter.audit_log,
             counter.store.ledger,

@@ -13,6 +13,7 @@ from baton.command import words_of
 from baton.errors import UsageError
 from baton.extensions import Commands
 from baton.fields import FieldSpec, fields_of
+from bot.dispatch.gates.finding import Finding, state_of
 from bot.dispatch.plan import Plan
 from bot.dispatch.reply import Reply
 from bot.web.console.access import Access
@@ -76,6 +77,17 @@ class ReachedServer(BaseModel):
     missing: bool = Field(description="whether it is silent for longer than it should be")
 
 
+class GateShown(BaseModel):
+    """What one gate says of a request."""
+
+    gate: str = Field(description="permission, freeze, lock, approval, confirm or settings")
+    ok: bool = Field(description="whether it is open")
+    state: str = Field(description="open, closed, waits, or unknown if it cannot be decided now")
+    text: str = Field(description="why, in one or two sentences")
+    whom: str = Field(description="who can change that; else empty")
+    until: datetime | None = Field(description="when it ends by itself, if that is known")
+
+
 class PlanAnswer(BaseModel):
     """What a request would reach if somebody asked for it now. Nothing was done."""
 
@@ -89,6 +101,7 @@ class PlanAnswer(BaseModel):
         description="whether the person may ask for it; null if that is decided when they ask"
     )
     why: str = Field(description="why it is not allowed, and what to do; else empty")
+    gates: list[GateShown] = Field(description="what every gate says; empty if there is none")
     times: list[datetime] = Field(description="the next times of a schedule; else empty")
     zone: str = Field(description="the time zone in which a schedule says its times; else empty")
 
@@ -193,8 +206,20 @@ def _plan_answer(plan: Plan, seen: Mapping[str, SeenServer]) -> PlanAnswer:
         servers=[_reached(host, seen.get(host)) for host in plan.hosts],
         allowed=plan.allowed,
         why=plan.refusal.text if plan.refusal is not None else "",
+        gates=[_gate(one) for one in plan.findings],
         times=list(plan.times.next) if plan.times is not None else [],
         zone=plan.times.zone if plan.times is not None else "",
+    )
+
+
+def _gate(one: Finding) -> GateShown:
+    return GateShown(
+        gate=one.gate,
+        ok=one.ok,
+        state=state_of(one),
+        text=one.text,
+        whom=one.whom,
+        until=one.until,
     )
 
 

@@ -14,6 +14,7 @@ from fastapi.responses import JSONResponse, RedirectResponse
 from baton.command import Command, Reach
 from baton.errors import UsageError
 from baton.timing.calendar import zone
+from bot.dispatch.gates.finding import state_of
 from bot.dispatch.plan import Plan, Times
 from bot.dispatch.reply import Reply, ReplyKind
 from bot.web.console.access import Viewer
@@ -135,6 +136,7 @@ class RunPages:
             text=text,
             plan=plan,
             wrong=wrong,
+            gate_state=state_of,
             empty=not filled,
             times=_local(plan.times) if plan and plan.times else [],
             reached=await self._reached(viewer, plan) if plan else [],

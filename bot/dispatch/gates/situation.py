@@ -1,0 +1,79 @@
+"""The situation of an ask: everything that the gates look at, as one value. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from baton.bus.messages import Person
+from baton.command import Command
+from bot.dispatch.gates.finding import Finding
+from bot.dispatch.policy import AccessRequest
+from bot.jobs import Job
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """What somebody wants to start: the command, and what it is for. No `hosts`: it is for whole
+    environments. `title` is how people call it, such as `deploy shop prod`."""
+
+    command: str
+    environments: tuple[str, ...]
+    app: str | None = None
+    hosts: frozenset[str] = frozenset()
+    changes: bool = True
+    title: str = ""
+
+    @property
+    def requests(self) -> tuple[AccessRequest, ...]:
+        """Return what the rules of the policy look at."""
+        return tuple(
+            AccessRequest(self.command, each, self.app, self.changes) for each in self.environments
+        )
+
+    @property
+    def where(self) -> str:
+        """Return its environments, as a job and the audit log have them."""
+        return ", ".join(self.environments)
+
+
+def intent_of(command: Command, where: str, hosts: Iterable[str], title: str) -> Intent:
+    """Return what `command`, called `title`, is to start on `hosts` in the environments `where`,
+    which stand as in a job."""
+    environments = tuple(filter(None, where.split(", ")))
+    app = command.target.app
+    return Intent(command.name, environments, app, frozenset(hosts), command.changes, title)
+
+
+def intent_of_job(job: Job, hosts: Iterable[str], changes: bool) -> Intent:
+    """Return what `job` is for on `hosts`: all of it, or a wave that is to start."""
+    environments = tuple(sorted(filter(None, job.environment.split(", "))))
+    return Intent(job.command, environments, job.app, frozenset(hosts), changes, job.title)
+
+
+def intent_of_order(asked: AccessRequest) -> Intent:
+    """Return what a request without a job of its own is to start, such as a dead letter."""
+    where = (asked.environment,) if asked.environment else ()
+    title = " ".join(filter(None, (asked.command, asked.app, asked.environment)))
+    return Intent(asked.command, where, asked.app, changes=asked.changes, title=title)
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """An `intent` of `asker` at the moment `now`. `groups` are the user groups that the asker is
+    in."""
+
+    intent: Intent
+    asker: Person
+    groups: frozenset[str]
+    now: datetime
+
+
+class Gate(Protocol):
+    """Says what it finds in a situation. It decides by the situation and its rules alone."""
+
+    def look(self, situation: Situation) -> Finding:
+        """Return what this gate says of it."""
+        ...
