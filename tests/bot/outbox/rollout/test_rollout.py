@@ -1,0 +1,389 @@
+"""A rollout goes through its servers in waves, and never has more of them away than it may.
+
+A simulated fleet is changed by chance: runs end in every way, servers fall ill, people say things,
+bots die. Nothing is remembered between two decisions, so a bot that dies is one that decides again
+from the same rows.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from baton.bus.messages import State
+from bot.outbox.rollout.decide import Ask, Decision, Done, Open, Revert, Stop, Wait, decide
+from bot.outbox.rollout.settings import Portion, RolloutSettings
+from bot.outbox.rollout.values import BAD_VERSION, BLIND, NOT_BEGUN, Member, Reading, Rollout
+from bot.outbox.rollout.waves import assign, sizes_of, slower
+
+T0 = datetime(2026, 3, 1, 12, tzinfo=UTC)
+SEEDS = 300
+"""How many fleets are simulated; `python -m tests.bot.outbox.rollout.test_rollout` has 1,000."""
+ENDS = [State.SUCCEEDED] * 12 + [
+    State.FAILED,
+    State.REFUSED,
+    State.EXPIRED,
+    State.UNROUTABLE,
+    State.LOST,
+    State.INTERRUPTED,
+]
+
+
+def rollout(hosts: int | list[str], *, sick: tuple[str, ...] = (), **settings: Any) -> Rollout:
+    """One that has not begun."""
+    names = [f"web-{at:02}" for at in range(1, hosts + 1)] if isinstance(hosts, int) else hosts
+    wanted = RolloutSettings.model_validate(settings)
+    waves = assign(names, wanted, sick)
+    members = [
+        Member(host, waves[host], State.QUEUED, held=True, sick=host in sick) for host in names
+    ]
+    return Rollout(wanted, members)
+
+
+def with_members(it: Rollout, hosts: tuple[str, ...] | str, **changes: object) -> Rollout:
+    """`it`, with these members changed."""
+    chosen = (hosts,) if isinstance(hosts, str) else hosts
+    members = [
+        replace(one, **changes) if one.host in chosen else one  # type: ignore[arg-type]
+        for one in it.members
+    ]
+    return replace(it, members=members)
+
+
+def begun(it: Rollout, hosts: tuple[str, ...]) -> Rollout:
+    """`it`, once these servers have begun."""
+    return with_members(it, hosts, held=False, state=State.RUNNING)
+
+
+def ended(it: Rollout, hosts: tuple[str, ...] | str, state: State, at: datetime = T0) -> Rollout:
+    """`it`, once the runs of these servers have ended."""
+    return with_members(it, hosts, held=False, state=state, finished=at)
+
+
+def opened(it: Rollout, at: datetime = T0) -> tuple[str, ...]:
+    """The servers that are opened now."""
+    decision = decide(it, at)
+    assert isinstance(decision, Open), decision
+    return decision.hosts
+
+
+def test_a_canary_then_quarters() -> None:
+    """Eight servers: one, then two at a time; a wave begins when the one before it is done."""
+    it = rollout(8, canary=1, wave="25%")
+    assert sizes_of({one.host: one.wave for one in it.members}) == [1, 2, 2, 2, 1]
+    waves = []
+    while isinstance(decision := decide(it, T0), Open):
+        waves.append(decision.hosts)
+        it = begun(it, decision.hosts)
+        assert isinstance(decide(it, T0), Wait)
+        it = ended(it, decision.hosts, State.SUCCEEDED)
+    assert decide(it, T0) == Done()
+    assert [len(hosts) for hosts in waves] == [1, 2, 2, 2, 1]
+
+
+def test_without_settings_all_servers_are_one_wave() -> None:
+    """As a deploy always was."""
+    it = rollout(5)
+    assert not it.settings.in_waves
+    assert len(opened(it)) == 5
+
+
+def test_a_canary_that_fails_touches_nobody_else() -> None:
+    """Even where a failure is allowed: that is for the servers after it. It is asked, or taken back
+    if there is something to take back."""
+    it = rollout(6, canary=1, wave=2, max_failed=1)
+    failed = ended(it, opened(it), State.FAILED)
+    decision = decide(failed, T0)
+    assert isinstance(decision, Ask)
+    assert decision.text == "web-01 failed; at most 1 may fail. Say `go on`, `back` or `cancel`."
+    back = replace(failed, settings=failed.settings.model_copy(update={"back": True}))
+    assert decide(back, T0) == Stop("web-01 failed; at most 1 may fail.")
+    on = replace(failed, overlooked=decision.hosts)
+    assert opened(on) == ("web-02", "web-03")
+
+
+def test_more_failures_than_allowed_stop_it_and_what_succeeded_is_taken_back() -> None:
+    """The newest wave first, only what succeeded here, and only once nothing runs any more."""
+    it = rollout(6, wave=2, back=True, max_failed=1)
+    it = ended(it, opened(it), State.SUCCEEDED)
+    first, second = opened(it)
+    it = begun(it, (first, second))
+    it = ended(it, first, State.FAILED)
+    assert isinstance(decide(it, T0), Wait), "one failure is allowed"
+    it = ended(it, second, State.SUCCEEDED)
+    third = opened(it)[0]
+    it = ended(begun(it, (third,)), third, State.FAILED)
+    stop = decide(it, T0)
+    assert stop == Stop("web-03 failed, web-05 failed; at most 1 may fail.")
+    it = begun(replace(it, stopped="it failed"), ("web-06",))
+    assert isinstance(decide(it, T0), Wait)
+    it = ended(it, "web-06", State.SUCCEEDED)
+    assert decide(it, T0) == Revert(("web-06", "web-04", "web-01", "web-02"), "it failed")
+
+
+@pytest.mark.parametrize("state", sorted(BLIND))
+def test_what_nobody_knows_is_asked_never_taken_back(state: State) -> None:
+    """A server that is lost says nothing of the version: blind is not down."""
+    it = rollout(4, wave=2, back=True)
+    one, other = opened(it)
+    it = ended(ended(it, one, State.SUCCEEDED), other, state)
+    decision = decide(it, T0)
+    assert isinstance(decision, Ask)
+    assert decision.hosts == {other}
+    assert f"{other} is {state.value}: nobody knows what was done there." in decision.text
+
+
+@pytest.mark.parametrize("state", sorted(NOT_BEGUN))
+def test_a_server_that_did_not_begin_counts_and_takes_nothing_back(state: State) -> None:
+    """It is as it was before."""
+    it = rollout(4, wave=2, back=True)
+    one, other = opened(it)
+    it = ended(ended(it, one, State.SUCCEEDED), other, state)
+    decision = decide(it, T0)
+    assert isinstance(decision, Ask)
+    assert f"{other} {state.value}" in decision.text
+
+
+def test_a_step_that_cannot_be_taken_back_asks() -> None:
+    """In place of going back by itself."""
+    it = replace(rollout(4, wave=2, back=True), irreversible=True)
+    one, other = opened(it)
+    it = ended(ended(it, one, State.SUCCEEDED), other, State.FAILED)
+    decision = decide(it, T0)
+    assert isinstance(decision, Ask)
+    assert "cannot be taken back" in decision.text
+
+
+def test_servers_must_be_healthy_after_the_switch() -> None:
+    """For the time that is set, and by a reading that is newer than that: one of before the switch
+    says nothing. Without news it is asked; what is bad counts as a failure."""
+    it = rollout(2, wave=1, healthy_for="2m")
+    host, other = opened(it)[0], "web-02"
+    it = ended(it, host, State.SUCCEEDED, T0)
+    well = T0 + timedelta(minutes=2)
+    assert decide(it, T0) == Wait("wave 1 must be healthy for 2 min", well)
+    stale = replace(it, readings={host: Reading(T0 - timedelta(seconds=1), "disk full")})
+    assert decide(stale, T0) == Wait("wave 1 must be healthy for 2 min", well)
+    decision = decide(it, well)
+    assert isinstance(decision, Wait)
+    assert decision.text == f"waiting for news of {host}"
+    late = decide(it, well + timedelta(minutes=1))
+    assert isinstance(late, Ask)
+    assert late.hosts == {host}
+    good = replace(it, readings={host: Reading(well)})
+    assert opened(good, well) == (other,)
+    bad = replace(it, readings={host: Reading(T0 + timedelta(seconds=5), "http-check fires")})
+    decision = decide(bad, T0 + timedelta(seconds=6))
+    assert isinstance(decision, Ask)
+    assert f"{host} http-check fires" in decision.text
+
+
+def test_a_person_is_asked_between_waves() -> None:
+    """After the first, or after each, and goes on when they say so."""
+    for pause, asks in (("never", 0), ("first", 1), ("each", 3)):
+        it, asked = rollout(4, wave=1, pause=pause), 0
+        while not isinstance(decision := decide(it, T0), Done):
+            if isinstance(decision, Ask):
+                asked += 1
+                it = replace(it, let_on=decision.wave)
+            else:
+                it = ended(it, opened(it), State.SUCCEEDED)
+        assert asked == asks
+
+
+def test_who_pauses_holds_what_has_not_begun() -> None:
+    """What runs goes on."""
+    it = replace(rollout(4, wave=2), paused="by Ann")
+    assert decide(it, T0) == Wait("paused by Ann")
+    it = begun(replace(it, paused=""), opened(replace(it, paused="")))
+    assert isinstance(decide(replace(it, paused="by Ann"), T0), Wait)
+
+
+def test_a_sick_fleet_is_healed() -> None:
+    """More servers are sick than may be away: they come first, and one after the other the well
+    ones follow. The canary is a well one."""
+    sick = ("web-03", "web-04", "web-05")
+    it = rollout(6, sick=sick, canary=1, wave=3, max_unavailable=4)
+    assert opened(it) == ("web-01",)
+    it = ended(it, "web-01", State.SUCCEEDED)
+    assert opened(it) == sick
+    it = ended(it, sick, State.SUCCEEDED)
+    assert opened(it) == ("web-02", "web-06")
+
+
+def test_a_fleet_that_is_too_sick_asks_and_does_not_hang() -> None:
+    """Nothing can begin: the canary would be one too many. It says so."""
+    it = rollout(4, sick=("web-02", "web-03"), canary=1, wave=1)
+    decision = decide(it, T0)
+    assert isinstance(decision, Ask)
+    assert decision.text.startswith("web-02, web-03 unavailable, and at most 1 may be")
+    assert opened(replace(it, overlooked=decision.hosts)) == ("web-01",)
+
+
+def test_skipped_servers_stay_as_they_are() -> None:
+    """Whether they are one of a wave or all of it."""
+    it = with_members(rollout(3, wave=1), ("web-01", "web-03"), skipped=True)
+    it = ended(it, opened(it), State.SUCCEEDED)
+    assert [one.host for one in it.members if one.state is State.SUCCEEDED] == ["web-02"]
+    assert decide(it, T0) == Done()
+
+
+def test_slower_halves_what_is_still_to_begin() -> None:
+    """What has begun stays in its wave; of one server less than one cannot be."""
+    it = rollout(9, canary=1, wave=4)
+    it = ended(it, opened(it), State.SUCCEEDED)
+    half = slower(it)
+    assert sizes_of({one.host: one.wave for one in half.members}) == [1, 2, 2, 2, 2]
+    once = slower(slower(half))
+    assert sizes_of({one.host: one.wave for one in once.members}) == [1] * 9
+
+
+@dataclass
+class Simulation:
+    """A fleet, and what became of it."""
+
+    it: Rollout
+    dice: random.Random
+    at: datetime = T0
+    begun: set[str] = field(default_factory=set)
+
+    def step(self) -> Decision:
+        """Decide, carry it out, and let something happen."""
+        decision = decide(self.it, self.at)
+        assert decide(self.it, self.at) == decision, "another bot decides the same"
+        if isinstance(decision, Open):
+            self.open(decision)
+        elif isinstance(decision, Stop):
+            self.it = replace(self.it, stopped=decision.text)
+            held = tuple(one.host for one in self.it.members if one.held)
+            self.it = ended(self.it, held, State.CANCELLED, self.at)
+        elif isinstance(decision, Ask) and self.dice.random() < 0.5:
+            seen = self.it.overlooked | decision.hosts
+            let_on = max(self.it.let_on, decision.wave)
+            self.it = replace(self.it, overlooked=seen, let_on=let_on)
+        elif isinstance(decision, Wait):
+            running = any(one.in_flight for one in self.it.members)
+            assert running or decision.until or self.it.paused, f"it hangs: {decision}"
+        self.happen(decision)
+        return decision
+
+    def open(self, decision: Open) -> None:
+        """Check what is opened, and open it."""
+        it, before = self.it, self.it.unavailable()
+        members = {one.host: one for one in it.members}
+        assert not it.paused, "it is paused"
+        assert not it.stopped, "it was stopped"
+        assert not self.begun & {*decision.hosts}, "begun twice"
+        for host in decision.hosts:
+            assert members[host].waits
+            assert members[host].wave == decision.wave, "outside its wave"
+        for one in it.members:
+            if one.wave < decision.wave:
+                assert not one.waits, "an earlier wave has not begun"
+                assert not one.in_flight, "an earlier wave still runs"
+            assert one.state not in BLIND or one.host in it.overlooked, "nobody looked"
+        canaries = [one for one in it.members if it.settings.canary and one.wave == 1]
+        if decision.wave > 1:
+            for one in canaries:
+                odd = one.state in (*BAD_VERSION, *NOT_BEGUN)
+                assert not odd or one.host in it.overlooked, "a canary failed"
+        self.begun |= {*decision.hosts}
+        self.it = begun(it, decision.hosts)
+        assert len(self.it.unavailable()) <= max(it.limit, len(before)), "too many are away"
+
+    def happen(self, decision: Decision) -> None:
+        """Time passes, and something happens."""
+        dice = self.dice
+        self.at += timedelta(seconds=dice.choice([0, 1, 30]))
+        if isinstance(decision, Wait) and decision.until and dice.random() < 0.5:
+            self.at = max(self.at, decision.until)
+        running = [one.host for one in self.it.members if one.in_flight]
+        for host in dice.sample(running, dice.randint(0, len(running))):
+            self.it = ended(self.it, host, dice.choice(ENDS), self.at)
+        done = [one.host for one in self.it.members if one.state is State.SUCCEEDED]
+        if done and dice.random() < 0.7:
+            bad = "unhealthy" if dice.random() < 0.05 else ""
+            news = {host: Reading(self.at, bad) for host in dice.sample(done, len(done))}
+            self.it = replace(self.it, readings={**self.it.readings, **news})
+        said = dice.random()
+        if said < 0.05:
+            self.it = replace(self.it, paused="" if self.it.paused else "by Ann")
+        elif said < 0.08:
+            self.it = slower(self.it)
+        elif said < 0.11 and (held := [one.host for one in self.it.members if one.waits]):
+            self.it = with_members(self.it, dice.choice(held), skipped=True)
+
+
+def simulate(seed: int) -> None:
+    """One fleet, until its rollout is over."""
+    dice = random.Random(seed)
+    hosts = [f"web-{at:02}" for at in range(1, dice.randint(1, 30) + 1)]
+    sick = tuple(host for host in hosts if dice.random() < dice.choice([0, 0, 0.1, 0.5]))
+    settings: dict[str, Any] = {
+        "canary": dice.choice([0, 0, 1, 2]),
+        "wave": dice.choice([None, 1, 3, "25%", "50%"]),
+        "max_unavailable": dice.choice([None, None, 1, "10%", 4]),
+        "max_failed": dice.choice([0, 0, 1, 3]),
+        "healthy_for": dice.choice([0, 0, 60]),
+        "pause": dice.choice(["never", "never", "first", "each"]),
+        "back": dice.random() < 0.5,
+    }
+    simulation = Simulation(rollout(hosts, sick=sick, **settings), dice)
+    for _ in range(3_000):
+        decision = simulation.step()
+        if isinstance(decision, Done):
+            return
+        if isinstance(decision, Revert):
+            waves = {one.host: one.wave for one in simulation.it.members}
+            order = [waves[host] for host in decision.hosts]
+            assert order == sorted(order, reverse=True), "the newest wave is not first"
+            states = {one.host: one.state for one in simulation.it.members}
+            assert {states[host] for host in decision.hosts} == {State.SUCCEEDED}
+            return
+    raise AssertionError("it does not end")
+
+
+@pytest.mark.parametrize("some", range(10))
+def test_never_too_many_and_never_out_of_order(some: int) -> None:
+    """Over kills, pauses, losses, failures and second thoughts."""
+    for seed in range(some * SEEDS // 10, (some + 1) * SEEDS // 10):
+        simulate(seed)
+
+
+def test_a_thousand_servers_are_decided_quickly() -> None:
+    """By processor time, as on a slow machine: 200 ms."""
+    it = rollout(1000, wave="10%")
+    while isinstance(decision := decide(it, T0), Open):
+        used = time.process_time()
+        decide(it, T0)
+        assert time.process_time() - used < 0.2
+        it = ended(it, decision.hosts, State.SUCCEEDED)
+    assert decision == Done()
+
+
+@pytest.mark.parametrize("text", ["0", "0%", "101%", "-1", "1.5", "x", "", "%", True, None, 10**9])
+def test_a_portion_that_is_none_is_refused(text: object) -> None:
+    """It says what one is."""
+    with pytest.raises(ValueError, match="a number of servers such as 3, or a percentage"):
+        Portion.parse(text)
+
+
+def test_portions() -> None:
+    """Of a percentage the smaller number, and at least one server."""
+    assert [Portion.parse("25%").of(count) for count in (1, 4, 7, 8, 1000)] == [1, 1, 1, 2, 250]
+    assert Portion.parse(3).of(2) == 3
+    settings = RolloutSettings.model_validate({"wave": "25 %", "healthy_for": "2m"})
+    assert RolloutSettings.model_validate(settings.model_dump(mode="json")) == settings
+    with pytest.raises(ValidationError):
+        RolloutSettings.model_validate({"pause": "sometimes"})
+
+
+if __name__ == "__main__":
+    for number in range(1_000):
+        simulate(number)
