@@ -6,7 +6,7 @@ They are read from worker.toml, or from an INI of rbit's: see config.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -29,6 +29,7 @@ from baton.bus.bounds import MAX_RUNNERS, Interval, QueueName
 from baton.declared import MAX_ARGUMENTS, RESERVED, Argument, for_programs, model_of
 from baton.errors import UsageError
 from baton.fields import Host, Name
+from baton.process.secret_names import is_secret_name
 from baton.server import Server, own_name
 from baton.settings import BusSettings, Table
 from baton.text.words import cited, did_you_mean
@@ -39,6 +40,19 @@ YEAR = 365 * 86_400.0
 _SIZE = re.compile(r"([0-9]{1,12}) ?([KMGT]?)(?:i?B)?", re.IGNORECASE)
 _ARGUMENT = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+USED = {"shell": ("a program", ()), "http": ("a service over HTTP", ("token",))}
+"""Processors that hand no settings on: what each runs, and which of `settings` it uses. Those that
+are named like secrets are used by all: their values are masked."""
+
+
+def unused(processor: str, settings: Iterable[str]) -> list[str]:
+    """Return which of a runner's free `settings` its processor does not use."""
+    if processor not in USED:
+        return []
+    _, used = USED[processor]
+    return [name for name in settings if name not in used and not is_secret_name(name)]
 
 
 def _seconds(value: object) -> object:

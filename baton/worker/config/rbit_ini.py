@@ -16,6 +16,7 @@ from baton.settings import no_such
 from baton.text.words import nearest
 from baton.worker.config.ini import DEFAULT, Ini, Option, parse, queue_mappings
 from baton.worker.config.located import Path, Place
+from baton.worker.settings import unused
 
 RUNNER = "runner:"
 ENVIRONMENT = "prod"
@@ -141,8 +142,16 @@ def _runners(read: RbitFile, ini: Ini) -> dict[str, str]:
         names[title.removeprefix(RUNNER)] = name
         if title.removeprefix(RUNNER) != name:
             read.note(place, f"it is called {name} here")
-        _runner(read, ini.options(title), name, place)
+        _runner(read, _used(ini.options(title), section.options), name, place)
     return names
+
+
+def _used(options: Mapping[str, Option], own: Mapping[str, Option]) -> dict[str, Option]:
+    """Return the options of a runner without those of [DEFAULT] that it does not use: they stand
+    there for others. What it does not use of its `own` is refused where the runner is made."""
+    processor = options["runner"].value.partition("!")[0] if "runner" in options else ""
+    left_out = {*unused(processor, options)} - {"runner", *own}
+    return {key: option for key, option in options.items() if key not in left_out}
 
 
 def _runner(read: RbitFile, options: Mapping[str, Option], name: str, place: Place) -> None:

@@ -31,7 +31,7 @@ from baton.worker.processors.http_answers import (
 from baton.worker.processors.launching import LIMITS, refuse_unused, secrets_of
 from baton.worker.processors.protocol import Output, Processor
 from baton.worker.processors.requests import build_of
-from baton.worker.settings import RunnerSettings
+from baton.worker.settings import USED, RunnerSettings
 from baton.worker.work import Result, Work
 
 if TYPE_CHECKING:
@@ -322,7 +322,8 @@ def factory(settings: RunnerSettings, arguments: str) -> Processor:
 
     The free setting `token` is sent as `Authorization: Bearer`.
     """
-    refuse_unused(settings, (*LIMITS, "pass_env", "thread", "artifacts"), "a service over HTTP")
+    names = (*LIMITS, "pass_env", "python", "thread", "artifacts")
+    refuse_unused(settings, names, USED["http"][0])
     url = arguments.strip()
     must = "an address such as http!https://reports.example.com/jobs"
     try:

@@ -12,7 +12,7 @@ from baton.process.output_lines import Secrets
 from baton.process.program import Ended, Program, environment, execute
 from baton.process.secret_names import is_secret_name
 from baton.worker.processors.limits import Limits
-from baton.worker.settings import RunnerSettings
+from baton.worker.settings import RunnerSettings, unused
 
 LIMITS = ("memory", "cpu", "files", "scope")
 """Settings that hold for a process, and not for a part of one."""
@@ -71,16 +71,17 @@ class Launcher:
 
 
 def refuse_unused(settings: RunnerSettings, names: Iterable[str], what: str) -> None:
-    """Raise SettingsError if one of the settings `names` is given, which `what` does not heed: who
-    relies on a limit must know that there is none."""
-    for name in names:
-        if getattr(settings, name):
-            raise SettingsError(
-                file="worker.toml",
-                key=name,
-                problem=f"it has no effect on {what}",
-                must="left out here",
-            )
+    """Raise SettingsError if one of the settings `names` is given, which `what` does not heed, or
+    a free one that is not used: who relies on a limit must know that there is none."""
+    given = [name for name in names if getattr(settings, name)]
+    free = [f"settings.{name}" for name in unused(settings.processor, settings.settings)]
+    for name in (*given, *free):
+        raise SettingsError(
+            file="worker.toml",
+            key=name,
+            problem=f"it has no effect on {what}",
+            must="left out here",
+        )
 
 
 def secrets_of(settings: RunnerSettings, environ: Mapping[str, str] = os.environ) -> Secrets:

@@ -13,8 +13,10 @@ from baton.worker.processors.launching import Launcher, refuse_unused
 from baton.worker.processors.placeholders import Template
 from baton.worker.processors.protocol import Output, Processor
 from baton.worker.processors.requests import values_of
-from baton.worker.settings import RunnerSettings
+from baton.worker.settings import USED, RunnerSettings
 from baton.worker.work import Result, Work
+
+_OF_ARTIFACTS = ("artifacts_from", "artifacts_url")
 
 
 class ShellProcessor(Processor):
@@ -40,7 +42,9 @@ class ShellProcessor(Processor):
 
 def factory(settings: RunnerSettings, arguments: str) -> Processor:
     """Return the processor of `shell!ARGUMENTS`. Raises SettingsError if it is no command."""
-    refuse_unused(settings, ("thread",), "a program")
+    refuse_unused(settings, ("python", "thread"), USED["shell"][0])
+    if not settings.artifacts:
+        refuse_unused(settings, _OF_ARTIFACTS, "a program without `artifacts`, which made nothing")
     try:
         command = Template.parse(arguments, settings.args)
     except ValueError as error:

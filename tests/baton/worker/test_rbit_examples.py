@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 import textwrap
 from pathlib import Path
 
 import pytest
 
-from baton.errors import Failed
+from baton.errors import Failed, SettingsError
 from baton.worker.config.reading import read
 from baton.worker.processors.registry import installed
 from baton.worker.processors.runner import Runner
@@ -83,6 +84,28 @@ def runners(folder: Path) -> dict[str, Runner]:
     for name, one in settings.runner.items():
         made[name] = processors.make(name, one)
     return made
+
+
+@pytest.mark.parametrize("key", ["python = /bin/sh", "output-dir = /srv", "timeout = 5m"])
+def test_what_a_runner_does_not_use_is_for_others_in_default_and_else_an_error(
+    rbit: Path, key: str
+) -> None:
+    """Of a program. A callable of Python gets whatever stands there."""
+    file = rbit / "rbit.ini"
+    text = file.read_text()
+    file.write_text(f"[DEFAULT]\n{key}\n{text}".replace("/bin/sh", sys.executable))
+    made = runners(rbit)
+    assert made["html2pdf"].settings.settings == {}
+    assert key.partition(" ")[0] in made["hello"].settings.settings
+    line = text.split("\n").index("[runner:html2pdf]") + 1
+    file.write_text(text.replace("[runner:html2pdf]", f"[runner:html2pdf]\n{key}"))
+    name = key.partition(" ")[0]
+    with pytest.raises(SettingsError) as raised:
+        runners(rbit)
+    assert str(raised.value) == (
+        f"{file}, line {line + 1}: [runner:html2pdf] {name}: it has no effect on a program."
+        " It must be left out here."
+    )
 
 
 async def test_hello_html2pdf_and_legacy_print(rbit: Path) -> None:

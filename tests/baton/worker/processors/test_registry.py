@@ -108,7 +108,24 @@ def test_the_first_exclamation_mark_ends_the_name() -> None:
     [
         ("http!http://x/", {"memory": "1GB"}, "report.memory: it has no effect on a service"),
         ("http!http://x/", {"pass_env": ["A"]}, "report.pass_env: it has no effect on a service"),
+        ("http!http://x/", {"python": "/bin/sh"}, "report.python: it has no effect on a service"),
+        (
+            "http!http://x/",
+            {"settings": {"token": "t", "month": "may"}},
+            "report.settings.month: it has no effect on a service",
+        ),
         ("shell!true", {"thread": True}, "report.thread: it has no effect on a program"),
+        ("shell!true", {"python": "/bin/sh"}, "report.python: it has no effect on a program"),
+        (
+            "shell!true",
+            {"settings": {"api_token": "t", "month": "may"}},
+            "report.settings.month: it has no effect on a program",
+        ),
+        (
+            "shell!true",
+            {"folder": "/tmp", "artifacts_url": "http://x"},
+            "report.artifacts_url: it has no effect on a program without `artifacts`",
+        ),
         ("python!asyncio:wait_for", {"cpu": "1m"}, "report.cpu: it has no effect on a callable th"),
         (
             "python!shutil:move",
