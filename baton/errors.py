@@ -77,6 +77,10 @@ class UnknownType(InvalidMessage):
     """This is not a message that Baton knows: its type is {type}."""
 
 
+class NotBelieved(InvalidMessage):
+    """This {type} is not believed: {reason}."""
+
+
 class UsageError(BatonError):
     """{problem}
 

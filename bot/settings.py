@@ -11,8 +11,9 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, ValidationInfo, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
+from baton.bus.signing.public_key import KeyLine
 from baton.errors import SettingsError
-from baton.fields import Name
+from baton.fields import Host, Name
 from baton.settings import BusSettings, FileSettings, Table, load
 from bot.dispatch.console_address import is_loopback
 from bot.dispatch.policy import EnvironmentTable, Policy, Rule
@@ -163,6 +164,22 @@ class AuditTable(Table):
         return Place(front, self.channel) if self.channel else None
 
 
+class SigningTable(Table):
+    """`[signing]`: what the bot asks of servers is signed with the private key in the file `key`,
+    and while one key replaces another with `also` too. `agents` are the public keys of agents and
+    workers: what those say is believed only if they have signed it."""
+
+    key: Path | None = None
+    also: Path | None = None
+    agents: Mapping[Host, KeyLine] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _first_the_first(self) -> SigningTable:
+        if self.also is not None and self.key is None:
+            raise ValueError("a table with key too, if it has also")
+        return self
+
+
 class BotSettings(FileSettings):
     """All settings of a bot."""
 
@@ -175,6 +192,7 @@ class BotSettings(FileSettings):
     web: WebTable = WebTable()
     alerts: AlertsTable = AlertsTable()
     audit: AuditTable = AuditTable()
+    signing: SigningTable = SigningTable()
     limits: LimitsTable = LimitsTable()
     allow: tuple[Rule, ...] = ()
     environments: Mapping[Name, EnvironmentTable] = Field(default_factory=dict)

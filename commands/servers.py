@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Annotated, ClassVar
 
 from pydantic import Field
 from typing_extensions import override
 
+from baton.bus.messages import Facts
 from baton.command import Command, Known, KnownServer, Reach
 from baton.consumer import Extension
 from baton.errors import UsageError
@@ -72,9 +73,23 @@ def _summary(servers: Sequence[KnownServer]) -> str:
     parts = [f"{len(servers)} server" + ("s" if len(servers) != 1 else "")]
     if missing:
         parts.append(f"missing: {named(missing)}")
+    if yet := insisting(seen.facts for seen in servers):
+        parts.append(yet)
     if noted:
         parts.append(f"check {named(noted, 3)}")
     return ", ".join(parts)
+
+
+def insisting(servers: Iterable[Facts]) -> str:
+    """Return how many of `servers` take what no trusted key has signed, `3 of 40 do not insist on
+    signatures yet: web-1, ...`; empty if all refuse it, or if none looks at signatures."""
+    facts = list(servers)
+    looking = [one for one in facts if one.signing is not None and one.signing.mode != "off"]
+    lax = [one.host for one in facts if one.signing is None or not one.signing.insists]
+    if not looking or not lax:
+        return ""
+    do = "does" if len(lax) == 1 else "do"
+    return f"{len(lax)} of {len(facts)} {do} not insist on signatures yet: {named(sorted(lax), 3)}"
 
 
 def _row(seen: KnownServer) -> tuple[str, ...]:

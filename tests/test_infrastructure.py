@@ -210,7 +210,9 @@ def test_what_is_imported_is_declared_and_nothing_else() -> None:
     core = {_of_requirement(each) for each in project["dependencies"]}
     extra = {_of_requirement(each) for each in project["optional-dependencies"]["bot"]}
     agents, bots = _imported("baton", "commands"), _imported("alerts", "bot")
-    assert agents <= core
+    signing = {_of_requirement(each) for each in project["optional-dependencies"]["signing"]}
+    assert agents <= core | signing, "who signs and verifies installs its extra"
+    assert signing <= extra
     assert bots <= core | extra
     by_name = {"tzdata", "asyncpg"}  # read as files; named by the URL of a database
     assert core | extra <= agents | bots | by_name

@@ -13,6 +13,7 @@ from baton.bus.api import API
 from baton.bus.channel import Channel, Link
 from baton.bus.exchanges import OUTPUT
 from baton.bus.messages import Facts, Heartbeat
+from baton.bus.signing.signer import UNSIGNED, Signer
 from baton.errors import BatonError
 from baton.timing.backoff import jittered
 from baton.timing.waiting import wait_at_most
@@ -26,12 +27,18 @@ step."""
 
 class Heartbeats:
     """These are sent as `source` with its `facts`, about every `interval` seconds, from `start` to
-    `leave`."""
+    `leave`, signed by `signer`."""
 
     def __init__(
-        self, channel: Channel, source: str, facts: Callable[[], Facts], interval: float
+        self,
+        channel: Channel,
+        source: str,
+        facts: Callable[[], Facts],
+        interval: float,
+        signer: Signer = UNSIGNED,
     ) -> None:
         self._channel = channel
+        self._api = API(channel, signer)
         self._source = source
         self._facts = facts
         self._interval = interval
@@ -73,7 +80,7 @@ class Heartbeats:
             leaving=leaving,
         )
         try:
-            await API(self._channel).publish(OUTPUT, key_of(beat), beat, timeout=5.0)
+            await self._api.publish(OUTPUT, key_of(beat), beat, timeout=5.0)
         except BatonError as error:
             log.warning("heartbeat not sent", error=str(error))
         except Exception:  # whatever it was, to be silent for good would look like being down

@@ -47,6 +47,9 @@ class Entry:
 class Journal(Protocol):
     """A journal remembers what an agent must not forget."""
 
+    forgotten: float
+    """When the last request came that was deleted from it, in seconds since 1970."""
+
     async def accept(self, request: Request, final: Message | None = None) -> Entry | None:
         """Remember `request`, as ended if `final` is given.
 
@@ -177,6 +180,8 @@ def _found(db: sqlite3.Connection, key: tuple[str, int]) -> _Row | None:
 
 class MemoryJournal(Journal):
     """This journal ends with the process: it is for tests and measurements, never for a server."""
+
+    forgotten = 0.0
 
     def __init__(self) -> None:
         self._entries: dict[tuple[str, int], Entry] = {}

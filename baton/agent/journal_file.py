@@ -43,6 +43,10 @@ CREATE INDEX IF NOT EXISTS unreported ON runs (accepted) WHERE reported = 0;
 """The journal of an agent."""
 
 
+_MARKS = "CREATE TABLE IF NOT EXISTS marks (name TEXT PRIMARY KEY, at REAL NOT NULL);"
+"""What every journal has: `forgotten` is when the last request came that was deleted from it."""
+
+
 class WriteLost(Exception):
     """The file does not hold what was written to it."""
 
@@ -64,7 +68,7 @@ def open_file(path: Path, schema: Schema = SCHEMA) -> sqlite3.Connection:
         _check(db, schema.version)
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = FULL")
-        db.executescript(f"{schema.tables} PRAGMA user_version = {schema.version};")
+        db.executescript(f"{schema.tables} {_MARKS} PRAGMA user_version = {schema.version};")
     except BaseException:
         db.close()
         raise

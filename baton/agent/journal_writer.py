@@ -58,6 +58,9 @@ class JournalWriter:
         self._mark_timer: asyncio.TimerHandle | None = None
         self._marking: asyncio.Task[None] | None = None
         self._prune_at = 0.0
+        self.forgotten = 0.0
+        """When the last request came that was deleted from the journal, in seconds since 1970: what
+        was sent before may have been here."""
         self._closed = False
 
     async def write(self, job: Callable[[sqlite3.Connection], R]) -> R:
@@ -145,7 +148,15 @@ class JournalWriter:
         at = self._clock().timestamp()
         if at >= self._prune_at:
             limit = at - RETENTION.total_seconds()
+            db.execute(
+                "INSERT INTO marks SELECT 'forgotten', MAX(accepted) FROM runs"
+                " WHERE reported = 1 AND accepted < ? HAVING MAX(accepted) IS NOT NULL"
+                " ON CONFLICT (name) DO UPDATE SET at = MAX(at, excluded.at)",
+                (limit,),
+            )
             db.execute("DELETE FROM runs WHERE reported = 1 AND accepted < ?", (limit,))
+            found = db.execute("SELECT at FROM marks WHERE name = 'forgotten'").fetchone()
+            self.forgotten = found[0] if found else 0.0
             self._prune_at = at + PRUNE_INTERVAL.total_seconds()
 
     def _connection_now(self) -> sqlite3.Connection:

@@ -20,6 +20,7 @@ from baton.agent.journal import Entry, Journal
 from baton.agent.output import OutputExchange
 from baton.agent.perform import perform
 from baton.agent.stall_detector import StallDetector
+from baton.agent.trust.trust import Trust
 from baton.agent.verdicts import (
     CANCELLED_BEFORE,
     STOPPED,
@@ -43,8 +44,9 @@ from baton.bus.messages import (
     now,
 )
 from baton.bus.queue_consumer import QueueConsumer
+from baton.bus.signing.signer import UNSIGNED, Signer
 from baton.consumer import Consumer
-from baton.errors import InvalidMessage, JournalUnavailable, UsageError
+from baton.errors import InvalidMessage, JournalUnavailable, NotBelieved, UsageError
 from baton.observer import Observer
 from baton.run import Run
 from baton.server import Server
@@ -92,7 +94,8 @@ class ConsumerManager:
     """The manager binds the inbox of an agent and dispatches what arrives to its consumers.
 
     `discover` is called when a bot asks which agents there are, `probe` with each probe for this
-    agent; without it this agent runs none.
+    agent; without it this agent runs none. `trust` decides which orders are believed; `signer`
+    signs what runs report.
     """
 
     def __init__(
@@ -108,10 +111,12 @@ class ConsumerManager:
         most_runs: int = MAX_RUNS,
         clock: Callable[[], datetime] = now,
         stalls: StallDetector | None = None,
+        trust: Trust | None = None,
+        signer: Signer = UNSIGNED,
     ) -> None:
         self.consumers = {consumer.consumer_name: consumer for consumer in consumers}
         self._final_reports = FinalReports(journal, server, self._notify)
-        self.output = OutputExchange(channel, self._final_reports.confirmed)
+        self.output = OutputExchange(channel, self._final_reports.confirmed, signer)
         self._channel = channel
         self._server = server
         self._journal = journal
@@ -121,6 +126,7 @@ class ConsumerManager:
         self._most_runs = most_runs
         self._clock = clock
         self._stalls = stalls or StallDetector()
+        self._trust = trust or Trust()
         self._put_back: set[Key] = set()
         self._active: dict[Key, _ActiveRun] = {}
         self._inbox = QueueConsumer(channel)
@@ -180,6 +186,9 @@ class ConsumerManager:
                 raise InvalidMessage(reason=f"an agent does not use {message.type}")
             if isinstance(message, Probe) and self._probe is None:
                 raise InvalidMessage(reason="this agent runs no probes")
+            doubt = self._trust.doubt(message, delivery.envelope)
+            if doubt and isinstance(message, Cancel | Probe):
+                raise NotBelieved(type=message.type, reason=doubt)
         except InvalidMessage as error:
             log.warning("message moved to the dead letters", reason=str(error), key=delivery.key)
             await dead_letter(self._channel, delivery, str(error))
@@ -189,15 +198,21 @@ class ConsumerManager:
         elif isinstance(message, Request) and self._is_stale(delivery, message):
             await delivery.reject(requeue=True)  # the bus knows whether it still counts
         elif isinstance(message, Request):
-            await self._handle_request(delivery, message)
+            await self._handle_request(delivery, message, doubt)
         elif isinstance(message, Cancel):
             await self._handle_cancel(delivery, message)
         else:
             await delivery.ack()
             if isinstance(message, Discover):
-                self._discover()
+                self._discovered(doubt)
             elif self._probe is not None:
                 self._probe(message)
+
+    def _discovered(self, doubt: str) -> None:
+        if doubt:  # a question, which nobody needs to send again
+            log.warning("nothing was answered to whoever asks for agents", reason=doubt)
+            return
+        self._discover()
 
     def _is_stale(self, delivery: Delivery, request: Request) -> bool:
         """Return whether the message arrived while this agent was stalled, at an unknown time.
@@ -218,12 +233,12 @@ class ConsumerManager:
         self._put_back.add(key)
         return True
 
-    async def _handle_request(self, delivery: Delivery, request: Request) -> None:
+    async def _handle_request(self, delivery: Delivery, request: Request, doubt: str) -> None:
         key = (request.id, request.attempt)
         if key in self._active:
             await delivery.ack()
             return
-        run = self._plan(request, delivery.envelope.expires)
+        run = self._plan(request, delivery.envelope.expires, doubt)
         active: _ActiveRun | None = None
         if isinstance(run, Run):
             task = asyncio.current_task()
@@ -245,10 +260,12 @@ class ConsumerManager:
 
         Returns whether it is new, was not refused, and must start.
         """
-        final = None if refused is None else closing_update(request, self._server, refused)
         try:
             if not self._final_reports.caught_up:
                 await self._final_reports.catch_up()
+            if refused is None and (old := self._trust.forgotten(request, self._journal.forgotten)):
+                refused = self._disbelieved(old)
+            final = None if refused is None else closing_update(request, self._server, refused)
             known = await self._journal.accept(request, final)
         except JournalUnavailable as error:
             log.error("journal unavailable", error=str(error))
@@ -262,8 +279,14 @@ class ConsumerManager:
             return False
         return True
 
-    def _plan(self, request: Request, expires: float | None) -> Run[Any] | Verdict:
-        """Return the run of `request`, or why there is none. `expires` as in Envelope."""
+    def _disbelieved(self, doubt: str) -> Verdict:
+        return Verdict(State.REFUSED, f"{self._server.fqdn} does not take this request: {doubt}")
+
+    def _plan(self, request: Request, expires: float | None, doubt: str) -> Run[Any] | Verdict:
+        """Return the run of `request`, or why there is none. `expires` as in Envelope; `doubt` is
+        why it is not believed, if it is not."""
+        if doubt:
+            return self._disbelieved(doubt)
         late = lateness(request.deadline, expires=expires, at=self._clock())
         refused = refusal(
             request,
@@ -280,6 +303,8 @@ class ConsumerManager:
             command = consumer.command.from_arguments(request.arguments)
         except UsageError as error:
             return Verdict(State.REFUSED, error.problem)
+        if self._trust.insists and request.host is None and command.changes:
+            return self._disbelieved("it names no server, and only what changes nothing may do so")
         return Run(
             request,
             command,

@@ -14,10 +14,11 @@ from collections.abc import Callable
 import structlog
 from typing_extensions import override
 
-from baton.bus.api import to_envelope
-from baton.bus.channel import CONFIRM_TIMEOUT, Channel
+from baton.bus.api import API
+from baton.bus.channel import Channel
 from baton.bus.exchanges import OUTPUT, output_key
 from baton.bus.messages import Heartbeat, Message, Pong, Probed, Update
+from baton.bus.signing.signer import UNSIGNED, Signer
 from baton.errors import BatonError, Disconnected
 from baton.observer import Observer
 from baton.timing.backoff import delay
@@ -44,11 +45,14 @@ def _nothing(_: Message) -> None:
 
 
 class OutputExchange(Observer):
-    """The output exchange publishes what runs report; `confirmed` is called for each message that
-    RabbitMQ has."""
+    """The output exchange publishes what runs report, signed by `signer`; `confirmed` is called
+    for each message that RabbitMQ has."""
 
-    def __init__(self, channel: Channel, confirmed: Confirmed = _nothing) -> None:
+    def __init__(
+        self, channel: Channel, confirmed: Confirmed = _nothing, signer: Signer = UNSIGNED
+    ) -> None:
         self._channel = channel
+        self._api = API(channel, signer)
         self._confirmed = confirmed
         self._waiting: deque[Message] = deque()
         self._flying: deque[tuple[Message, asyncio.Task[bool]]] = deque()
@@ -121,13 +125,8 @@ class OutputExchange(Observer):
         if not self._window:
             raise Disconnected(url=self._channel.url, reason="an earlier message was not published")
         try:
-            await self._channel.publish(
-                OUTPUT,
-                key_of(message),
-                to_envelope(message),
-                mandatory=True,  # an update that no queue takes waits for the bot's queue
-                timeout=CONFIRM_TIMEOUT,
-            )
+            # mandatory: an update that no queue takes waits for the bot's queue
+            await self._api.publish(OUTPUT, key_of(message), message, mandatory=True)
         except (BatonError, asyncio.CancelledError):
             self._window = 0
             raise

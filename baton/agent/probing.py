@@ -18,6 +18,7 @@ from baton.bus.api import API, time_to_live
 from baton.bus.channel import Channel
 from baton.bus.exchanges import OUTPUT
 from baton.bus.messages import Look, Probe, Probed
+from baton.bus.signing.signer import UNSIGNED, Signer
 from baton.errors import BatonError
 from baton.server import Server
 
@@ -60,16 +61,18 @@ class Prober(Protocol):
 
 
 class ProbeConsumer:
-    """The consumer of probes runs those that arrive for `server`, with `prober`."""
+    """The consumer of probes runs those that arrive for `server`, with `prober`, and reports what
+    they found, signed by `signer`."""
 
     def __init__(
         self,
         channel: Channel,
         server: Server,
         prober: Prober,
+        signer: Signer = UNSIGNED,
     ) -> None:
         self.prober = prober
-        self._api = API(channel)
+        self._api = API(channel, signer)
         self._server = server
         self._free = asyncio.Semaphore(MAX_CONCURRENT)
         self._tasks: set[asyncio.Task[None]] = set()

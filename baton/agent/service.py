@@ -14,10 +14,12 @@ from baton.agent.journal import Journal, SqliteJournal
 from baton.agent.manager import ConsumerManager
 from baton.agent.probing import ProbeConsumer, Prober
 from baton.agent.settings import AgentSettings
+from baton.agent.trust.trust import Trust
 from baton.bus.channel import Channel
 from baton.bus.connect import connect
 from baton.bus.lifetime import Lifetime
 from baton.bus.messages import Facts
+from baton.bus.signing.signer import UNSIGNED, Signer, signer_of
 from baton.consumer import Consumer
 from baton.errors import ExtensionError, SettingsError
 from baton.extensions import Commands
@@ -43,11 +45,16 @@ class Service:
         drain: float = 30.0,
         most_runs: int = 100,
         prober: Prober | None = None,
+        trust: Trust | None = None,
+        signer: Signer = UNSIGNED,
     ) -> None:
         self.server = server
         self.channel = channel
-        self.heartbeats = Heartbeats(channel, server.fqdn, self._facts, heartbeat)
-        self.probe_consumer = None if prober is None else ProbeConsumer(channel, server, prober)
+        self._trust = trust or Trust()
+        self.heartbeats = Heartbeats(channel, server.fqdn, self._facts, heartbeat, signer)
+        self.probe_consumer = (
+            None if prober is None else ProbeConsumer(channel, server, prober, signer)
+        )
         self.manager = ConsumerManager(
             channel,
             server,
@@ -57,6 +64,8 @@ class Service:
             discover=self.heartbeats.request,
             probe=None if self.probe_consumer is None else self.probe_consumer.start,
             most_runs=most_runs,
+            trust=self._trust,
+            signer=signer,
         )
         self._lifetime = Lifetime(channel, lambda: self.manager.idle)
         self._journal = journal
@@ -73,7 +82,7 @@ class Service:
     ) -> Service:
         """Return the agent that `settings` describe; `prober` runs its probes.
 
-        Raises SettingsError before anything starts.
+        Raises SettingsError, KeyUnusable or SigningNotInstalled before anything starts.
         """
         server = Server.discover(settings.server, file=file)
         server, consumers = set_up_consumers(server, commands, settings.commands, file)
@@ -84,6 +93,7 @@ class Service:
                 problem="is not set",
                 must="a URL such as amqps://user:password@host (or set BATON_BUS_URL)",
             )
+        trust, signer = Trust(settings.signing), signer_of([settings.signing.own])
         channel = await connect(settings.bus.urls, name=f"baton agent {server.fqdn}")
         # a journal that cannot be opened is no reason not to start: each request is told so
         journal = await SqliteJournal.open(journal_path(settings.agent.state, server))
@@ -96,6 +106,8 @@ class Service:
             drain=settings.agent.drain,
             most_runs=settings.agent.most_runs,
             prober=prober,
+            trust=trust,
+            signer=signer,
         )
 
     async def run(self) -> None:
@@ -137,7 +149,8 @@ class Service:
 
     def _facts(self) -> Facts:
         checks = None if self.probe_consumer is None else self.probe_consumer.prober.checks
-        return self.server.facts(self.manager.consumers, checks)
+        facts = self.server.facts(self.manager.consumers, checks)
+        return facts.model_copy(update={"signing": self._trust.facts})
 
 
 def set_up_consumers(

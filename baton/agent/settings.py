@@ -10,6 +10,7 @@ from pydantic import Field, field_validator
 from pydantic_settings import SettingsConfigDict
 
 from baton.agent.address_patterns import AddressPattern
+from baton.agent.trust.settings import SigningTable
 from baton.bus.bounds import Interval
 from baton.fields import Name
 from baton.settings import BusSettings, FileSettings, ServerTable, Table
@@ -65,6 +66,7 @@ class AgentSettings(FileSettings):
     agent: AgentTable = AgentTable()
     checks: Mapping[Name, CheckTable] = Field(default_factory=dict)
     probes: ProbesTable = ProbesTable()
+    signing: SigningTable = SigningTable()
 
     @property
     def commands(self) -> Mapping[str, Any]:

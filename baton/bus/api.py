@@ -11,18 +11,22 @@ import structlog
 from baton.bus.channel import CONFIRM_TIMEOUT, Channel, Delivery, Envelope, Handler
 from baton.bus.exchanges import DEAD
 from baton.bus.messages import Message, Probe, Request, encode
+from baton.bus.signing.header import SIGNATURE
+from baton.bus.signing.signer import UNSIGNED, Signer
 from baton.errors import BatonError
 
 log = structlog.get_logger(__name__)
 
 
-def to_envelope(message: Message) -> Envelope:
-    """Return `message` with the AMQP properties that mirror its attributes, and its trace."""
-    headers = {}
+def to_envelope(message: Message, signer: Signer = UNSIGNED) -> Envelope:
+    """Return `message` with the AMQP properties that mirror its attributes, its trace, and the
+    signature of `signer` over its bytes."""
+    body = encode(message)
+    headers = dict(signer.headers(message.type, body))
     if message.correlation:
         headers["traceparent"] = traceparent(message.correlation, message.id)
     return Envelope(
-        body=encode(message),
+        body=body,
         id=message.id,
         type=message.type,
         correlation=message.correlation,
@@ -59,10 +63,11 @@ _MAX_KEY = 255
 
 
 class API:
-    """Publishes messages."""
+    """Publishes messages, signed by `signer`."""
 
-    def __init__(self, channel: Channel) -> None:
+    def __init__(self, channel: Channel, signer: Signer = UNSIGNED) -> None:
         self._channel = channel
+        self._signer = signer
 
     async def publish(
         self,
@@ -78,7 +83,11 @@ class API:
         Raises as Channel.publish does: Unroutable, Disconnected, BusBlocked, Unconfirmed.
         """
         await self._channel.publish(
-            exchange, key, to_envelope(message), mandatory=mandatory, timeout=timeout
+            exchange,
+            key,
+            to_envelope(message, self._signer),
+            mandatory=mandatory,
+            timeout=timeout,
         )
 
 
@@ -89,8 +98,12 @@ async def dead_letter(channel: Channel, delivery: Delivery, reason: str) -> None
     """
     old = delivery.envelope
     key = delivery.key if 0 < len(delivery.key.encode()) <= _MAX_KEY else "unknown"
-    # a sender may have written headers with our names
-    headers = {name: value for name, value in old.headers.items() if name[:6] != "baton-"}
+    # a sender may have written headers with our names; a signature proves itself
+    headers = {
+        name: value
+        for name, value in old.headers.items()
+        if name[:6] != "baton-" or name == SIGNATURE
+    }
     resent = old.headers.get("baton-resent", "")
     if resent.isascii() and resent.isdecimal():
         headers["baton-resent"] = resent[:5]

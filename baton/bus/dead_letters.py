@@ -14,6 +14,7 @@ from baton.bus.channel import Channel, Delivery, Envelope
 from baton.bus.connect import connect, link_comes_up
 from baton.bus.exchanges import DEAD_QUEUE, INPUT, MONITORED, OUTPUT, queue_of
 from baton.bus.messages import Cancel, Discover, Message, Probe, Request, decode, now
+from baton.bus.signing.header import SIGNATURE
 from baton.bus.urls import user_of
 from baton.errors import Disconnected, InvalidMessage, Unroutable
 from baton.text.printable import printable
@@ -260,7 +261,7 @@ def _again(envelope: Envelope, read: DeadLetter, at: datetime) -> Envelope:
     headers = {
         name: value
         for name, value in envelope.headers.items()
-        if not name.startswith(("baton-", "x-"))
+        if not name.startswith(("baton-", "x-")) or name == SIGNATURE
     }
     headers[RESENT] = str(read.resent + 1)
     left = None if read.until is None else (read.until - at).total_seconds()

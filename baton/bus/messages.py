@@ -126,6 +126,24 @@ class RunnerFacts(BaseModel):
 Runners = Annotated[tuple[RunnerFacts, ...], at_most(MAX_RUNNERS), AfterValidator(together_small)]
 
 
+class SigningFacts(BaseModel):
+    """How an agent treats orders that no trusted key has signed: `mode` is `off`, `warn` or
+    `require`, `keys` are the fingerprints of the keys that it trusts. `doubted` counts the orders
+    that it did not believe since its start, and `last` says what was wrong with the last one."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    mode: Annotated[str, Field(max_length=20)]
+    keys: Annotated[tuple[Line, ...], at_most(MAX_NAMES)] = ()
+    doubted: int = Field(default=0, ge=0)
+    last: Line = ""
+
+    @property
+    def insists(self) -> bool:
+        """Whether it refuses them."""
+        return self.mode == "require"
+
+
 class Facts(BaseModel):
     """The facts that an agent reports about its server."""
 
@@ -141,6 +159,8 @@ class Facts(BaseModel):
     """The checks that a probe may name; None means that the agent runs no probes."""
     version: Line = ""
     started: Moment | None = None
+    signing: SigningFacts | None = None
+    """None means that the agent looks at no signatures, or is too old to say so."""
     details: Details = Field(default_factory=dict)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 
 import structlog
 
+from baton.agent.trust.trust import Trust
 from baton.agent.verdicts import Verdict
 from baton.bus.channel import Channel, Delivery
 from baton.bus.exchanges import (
@@ -19,7 +20,7 @@ from baton.bus.exchanges import (
 )
 from baton.bus.messages import Cancel, Discover, Message, State, decode
 from baton.bus.queue_consumer import QueueConsumer
-from baton.errors import InvalidMessage
+from baton.errors import InvalidMessage, NotBelieved
 from baton.worker.journal import Stage, WorkJournal
 from baton.worker.pybit.build_request import CancelRequest
 from baton.worker.pybit.build_request import decode as decode_pybit
@@ -33,7 +34,7 @@ BY_PYBIT = Verdict(State.CANCELLED, "cancelled at PyBit")
 
 class Inbox:
     """It takes what is for the worker `name`; `discover` is called when a bot asks who is there,
-    `tell` with a closing message that is to be sent again."""
+    `tell` with a closing message that is to be sent again; `trust` says who is believed."""
 
     def __init__(
         self,
@@ -46,6 +47,7 @@ class Inbox:
         cancels: str | None,
         discover: Callable[[], None],
         tell: Callable[[Message], None],
+        trust: Trust | None = None,
     ) -> None:
         self._channel = channel
         self._journal = journal
@@ -55,6 +57,7 @@ class Inbox:
         self._cancels = cancels
         self._discover = discover
         self._tell = tell
+        self._trust = trust or Trust()
         self._consumer = QueueConsumer(channel)
 
     async def start(self) -> None:
@@ -82,10 +85,16 @@ class Inbox:
 
     async def _received(self, delivery: Delivery) -> None:
         message = decode(delivery.envelope.body)
+        doubt = self._trust.doubt(message, delivery.envelope)
         if isinstance(message, Cancel):
+            if doubt:
+                raise NotBelieved(type=message.type, reason=doubt)
             await self._cancel(message)
         elif isinstance(message, Discover):
-            self._discover()
+            if doubt:  # a question, which nobody needs to send again
+                log.warning("nothing was answered to whoever asks for workers", reason=doubt)
+            else:
+                self._discover()
         else:
             raise InvalidMessage(reason=f"a worker does not use {message.type} in its inbox")
         await delivery.ack()

@@ -11,6 +11,7 @@ from hashlib import blake2b
 from baton.bus.channel import Envelope
 from baton.bus.exchanges import work_key
 from baton.bus.messages import CONTENT_TYPE, LAST_SEQUENCE, Person, Request, decode
+from baton.bus.signing.header import SIGNATURE
 from baton.errors import InvalidMessage
 from baton.worker.pybit.build_request import BuildRequest, CancelRequest
 from baton.worker.pybit.build_request import decode as decode_pybit
@@ -36,6 +37,7 @@ class Incoming:
     `id` and `attempt` identify it for the journal and for claims. `request` is the request, or what
     stands for one if it came from elsewhere: then it is not `ours`, and nobody has it in a ledger.
     `sequence` is the number of the last update of earlier looks; `since` is when the first began.
+    `signature` is the header that came with `body`.
     """
 
     id: str
@@ -48,6 +50,7 @@ class Incoming:
     build: BuildRequest | None = None
     sequence: int = 0
     since: float | None = None
+    signature: str = ""
 
     @property
     def key(self) -> Key:
@@ -83,7 +86,9 @@ class Incoming:
     @property
     def headers(self) -> dict[str, str]:
         """Return the headers that bring it back as it is."""
+        signed = {SIGNATURE: self.signature} if self.signature else {}
         return {
+            **signed,
             JOB: self.id,
             ATTEMPT: str(self.attempt),
             LOOK: str(self.look),
@@ -142,13 +147,16 @@ def read_parts(
         if not isinstance(message, Request):
             raise InvalidMessage(reason=f"a worker does not use {message.type} on a work queue")
         request, build, id = message, None, message.id
-        attempt = _number(headers.get(ATTEMPT), message.attempt) if look else message.attempt
+        attempt = message.attempt  # not that of a header, which nobody has signed
     else:
         build = build_of(body)
         id = (headers.get(JOB, "")[:200] if look else "") or identity
         attempt = max(_number(headers.get(ATTEMPT), 1), 1) if look else 1
         request = stand_in(id, attempt, build, queue, runner, environment)
-    return Incoming(id, attempt, look, queue, body, content_type, request, build, sequence, since)
+    signature = headers.get(SIGNATURE, "")
+    return Incoming(
+        id, attempt, look, queue, body, content_type, request, build, sequence, since, signature
+    )
 
 
 def build_of(body: bytes) -> BuildRequest:

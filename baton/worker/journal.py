@@ -139,7 +139,7 @@ class WorkJournal(JournalWriter):
             job.queue,
             job.body,
             job.content_type,
-            json.dumps(job.headers) if job.look else "{}",
+            json.dumps(job.headers),
         )
 
         def write(db: sqlite3.Connection) -> Entry | None:

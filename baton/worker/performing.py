@@ -95,12 +95,19 @@ def work_of(job: Incoming, runner: Runner) -> Work:
 
 
 def planned(
-    job: Incoming, runner: Runner, environment: str, expires: float | None, at: datetime
+    job: Incoming,
+    runner: Runner,
+    environment: str,
+    expires: float | None,
+    at: datetime,
+    doubt: str = "",
 ) -> Work | Verdict:
     """Return the work of `job` for `runner` in `environment`, or how it ends without having begun.
 
-    `expires` and `at` as in `lateness`. Pure.
+    `expires` and `at` as in `lateness`; `doubt` is why it is not believed, if it is not. Pure.
     """
+    if doubt:
+        return Verdict(State.REFUSED, doubt)
     request = job.request
     if job.ours:
         if request.host != work_key(job.queue) or not is_command_of(request.command, runner.name):

@@ -15,6 +15,7 @@ from baton.agent.final_reports import Reports
 from baton.agent.heartbeats import Heartbeats
 from baton.agent.manager import CATCH_UP_INTERVAL, FLUSH_TIMEOUT
 from baton.agent.output import OutputExchange
+from baton.agent.trust.trust import Trust
 from baton.bus.api import guard
 from baton.bus.channel import Channel, Subscription
 from baton.bus.connect import connect
@@ -30,6 +31,7 @@ from baton.bus.exchanges import (
 )
 from baton.bus.lifetime import Lifetime
 from baton.bus.messages import Facts, Message
+from baton.bus.signing.signer import UNSIGNED, Signer, signer_of
 from baton.errors import BusRefused, Disconnected, JournalUnavailable, SettingsError
 from baton.fields import meaning
 from baton.worker.inbox import Inbox
@@ -55,20 +57,23 @@ class WorkerService:
         settings: WorkerSettings,
         runners: Mapping[str, Runner],
         journal: WorkJournal,
+        trust: Trust | None = None,
+        signer: Signer = UNSIGNED,
     ) -> None:
+        self._trust = trust or Trust()
         self.channel = channel
         self.settings = settings
         self.server = settings.worker.server()
         slots = {name: Slots(runner.settings.concurrency) for name, runner in runners.items()}
         self._queues = {
-            queue: Served(runners[table.runner], slots[table.runner])
+            queue: Served(runners[table.runner], slots[table.runner], table.foreign)
             for queue, table in settings.queues.items()
         }
         self._slots = slots
         self._status = StatusReports(settings.pybit)
         self._journal = journal
         self._reports = Reports(journal, self._tell)
-        self.output = OutputExchange(channel, self._reports.confirmed)
+        self.output = OutputExchange(channel, self._reports.confirmed, signer)
         name = self.server.fqdn
         self.taking = Taking(
             channel,
@@ -79,8 +84,9 @@ class WorkerService:
             output=self.output,
             reports=self._reports,
             status=self._status,
+            trust=self._trust,
         )
-        self.heartbeats = Heartbeats(channel, name, self.facts, settings.worker.heartbeat)
+        self.heartbeats = Heartbeats(channel, name, self.facts, settings.worker.heartbeat, signer)
         self._inbox = Inbox(
             channel,
             journal,
@@ -90,6 +96,7 @@ class WorkerService:
             cancels=settings.pybit.cancels,
             discover=self.heartbeats.request,
             tell=self.output.notify,
+            trust=self._trust,
         )
         self._lifetime = Lifetime(channel, lambda: not self.taking.active)
         self._left: set[asyncio.Task[None]] = set()
@@ -106,7 +113,7 @@ class WorkerService:
     ) -> WorkerService:
         """Return the worker that `settings` describe, with its runners by name.
 
-        Raises SettingsError before anything starts.
+        Raises SettingsError, KeyUnusable or SigningNotInstalled before anything starts.
         """
         if not settings.bus.urls:
             raise SettingsError(
@@ -117,13 +124,15 @@ class WorkerService:
             )
         check_facts(settings, file)
         name = settings.worker.name
+        trust, signer = Trust(settings.signing), signer_of([settings.signing.own])
         channel = await connect(settings.bus.urls, name=f"baton worker {name}", worker=True)
         journal = await WorkJournal.open(journal_path(settings.worker.state, name))
-        return cls(channel, settings, runners, journal)
+        return cls(channel, settings, runners, journal, trust, signer)
 
     def facts(self) -> Facts:
         """Return what its heartbeats say."""
-        return facts_of(self.settings, self.server.facts())
+        facts = self.server.facts().model_copy(update={"signing": self._trust.facts})
+        return facts_of(self.settings, facts)
 
     async def run(self) -> None:
         """Serve until `stop()`, then drain: finish jobs within the drain time, report, and close.
@@ -198,7 +207,7 @@ class WorkerService:
         }
         # a queue that is gone stays known: what has arrived from it is given back
         self._queues |= {
-            queue: Served(runners[table.runner], self._slots[table.runner])
+            queue: Served(runners[table.runner], self._slots[table.runner], table.foreign)
             for queue, table in settings.queues.items()
         }
         self.settings = settings

@@ -24,6 +24,7 @@ from pydantic import (
     field_validator,
 )
 
+from baton.agent.trust.settings import SigningTable
 from baton.arguments import usage_error
 from baton.bus.bounds import MAX_RUNNERS, Interval, QueueName
 from baton.declared import MAX_ARGUMENTS, RESERVED, Argument, for_programs, model_of
@@ -266,6 +267,7 @@ class WorkerSettings(Table):
     queues: Mapping[QueueName, QueueTable]
     runner: Mapping[Name, RunnerSettings] = Field(max_length=MAX_RUNNERS)
     pybit: PybitTable = PybitTable()
+    signing: SigningTable = SigningTable()
 
     @field_validator("queues", mode="before")
     @classmethod

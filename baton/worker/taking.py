@@ -35,12 +35,14 @@ import structlog
 
 from baton.agent.final_reports import Reports
 from baton.agent.manager import MAX_UNREAD
+from baton.agent.trust.trust import Trust
 from baton.agent.verdicts import STOPPED, Verdict
 from baton.bus.channel import Channel, Delivery
 from baton.bus.messages import ENDS_WITHIN, NEXT_LOOK, State, now
 from baton.errors import Disconnected, JournalUnavailable
 from baton.observer import Observer
 from baton.timing.waiting import wait_at_most
+from baton.worker.believing import check_stranger, doubt_of
 from baton.worker.claims import Claims
 from baton.worker.ends import Ends
 from baton.worker.incoming import Incoming, Key, read, read_parts
@@ -91,10 +93,11 @@ class Active:
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """A runner, its slots, and whom its jobs belong to."""
+    """A runner, its slots, and whether other programs made the queue of its jobs."""
 
     runner: Runner
     slots: Slots
+    foreign: bool = False
 
 
 class Taking:
@@ -111,6 +114,7 @@ class Taking:
         output: Observer,
         reports: Reports,
         status: StatusReports,
+        trust: Trust | None = None,
         clock: Callable[[], datetime] = now,
     ) -> None:
         self._journal = journal
@@ -119,6 +123,7 @@ class Taking:
         self._environment = environment
         self._reports = reports
         self._status = status
+        self._trust = trust or Trust()
         self._clock = clock
         self._ends = Ends(journal, name=name, output=output, reports=reports, status=status)
         self._stopping = asyncio.Event()
@@ -135,6 +140,7 @@ class Taking:
         """Take what arrived on `queue`, and do it. Raises InvalidMessage if it is no job."""
         served = self._queues[queue]
         job = read(delivery.envelope, queue, served.runner.name, self._environment)
+        check_stranger(job, served.foreign, self._trust)
         arrived = asyncio.get_running_loop().time()
         while (active := self._active.get(job.key)) is not None:
             if active.job.look < job.look:
@@ -316,7 +322,8 @@ class Taking:
     async def _begin(self, active: Active, served: Served, expires: float | None = None) -> None:
         """Start the job, which is ours, unless it is not to be."""
         job = active.job
-        work = planned(job, served.runner, self._environment, expires, self._clock())
+        doubt = doubt_of(job, self._trust, expires, self._journal.forgotten)
+        work = planned(job, served.runner, self._environment, expires, self._clock(), doubt)
         verdict = active.asked or (work if isinstance(work, Verdict) else None)
         while verdict is None:
             try:

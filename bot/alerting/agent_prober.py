@@ -17,6 +17,7 @@ from baton.bus.api import API
 from baton.bus.channel import Channel
 from baton.bus.exchanges import INPUT, host_key
 from baton.bus.messages import Look, Probe, Probed, now
+from baton.bus.signing.signer import UNSIGNED, Signer
 from baton.errors import BatonError, Unroutable
 from baton.outcome import duration
 from baton.text.words import did_you_mean
@@ -33,7 +34,8 @@ then."""
 
 
 class AgentProber:
-    """Has agents do probes. `servers` lists the servers, `source` is who asks."""
+    """Has agents do probes. `servers` lists the servers, `source` is who asks, `signer` signs what
+    it asks."""
 
     def __init__(
         self,
@@ -41,8 +43,9 @@ class AgentProber:
         servers: ServerRegistry,
         source: str,
         clock: Callable[[], datetime] = now,
+        signer: Signer = UNSIGNED,
     ) -> None:
-        self._api = API(channel)
+        self._api = API(channel, signer)
         self._servers = servers
         self._source = source
         self._clock = clock

@@ -103,7 +103,8 @@ class AlertConsumer:
             await dead_letter(self._channel, delivery, str(error))
             return
         user = delivery.envelope.user
-        if reason := self._identity.doubt(message, user, delivery.key):
+        reason = self._identity.unsigned(message, delivery.envelope)
+        if reason := reason or self._identity.doubt(message, user, delivery.key):
             self._findings.found(forged_sender(message, user, reason))
             key = printable(delivery.key)
             log.warning("message moved to the dead letters", reason=reason, key=key)

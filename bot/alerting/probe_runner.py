@@ -15,6 +15,7 @@ from alerts.checks.settings import ProbeTable
 from baton.agent.probing import ProbeResult
 from baton.bus.channel import Channel
 from baton.bus.messages import Probed, now
+from baton.bus.signing.signer import UNSIGNED, Signer
 from bot.alerting.agent_prober import AgentProber
 from bot.alerting.runner import AlertRunner
 from bot.servers.registry import ServerRegistry
@@ -30,7 +31,7 @@ MAX_JITTER = 5.0
 
 class ProbeRunner:
     """Runs a probe when it is due, and gives `runner` what was observed. Agents are asked on
-    `channel`, in the name of `source`."""
+    `channel`, in the name of `source`, signed by `signer`."""
 
     def __init__(
         self,
@@ -39,9 +40,10 @@ class ProbeRunner:
         servers: ServerRegistry,
         source: str,
         clock: Callable[[], datetime] = now,
+        signer: Signer = UNSIGNED,
     ) -> None:
         self._runner = runner
-        self._agents = AgentProber(channel, servers, source, clock)
+        self._agents = AgentProber(channel, servers, source, clock, signer)
         self._reaching = NetworkProbe()
         self._free = asyncio.Semaphore(MAX_AT_ONCE)
 

@@ -9,12 +9,14 @@ from __future__ import annotations
 import os
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from functools import partial
 
 from baton.bus.channel import Channel
 from baton.bus.messages import new_id, now
+from baton.bus.signing.public_key import PublicKey
+from baton.bus.signing.signer import UNSIGNED, Signer
 from baton.extensions import Commands
 from bot.alerting import AlertNotifier, AlertRunner, FindingAlerts
 from bot.alerting.reloader import Reloader
@@ -66,6 +68,8 @@ def assemble(
     alerts: AlertsConfig | None = None,
     console: ConsoleAddress | None = None,
     audit_heads: Place | None = None,
+    signer: Signer = UNSIGNED,
+    agent_keys: Mapping[str, PublicKey] | None = None,
 ) -> Bot:
     """Return a bot that has not started.
 
@@ -73,6 +77,7 @@ def assemble(
     how often each person may ask, if that is limited; `more` returns what the bot answers itself
     beside what every bot does; without `alerts` it has none; `console` is where people open the
     console, if it has one; `audit_heads` is where the head of the audit log is posted each day.
+    `signer` signs what it asks of servers, `agent_keys` are the keys of those that sign too.
     """
     # two bots, or one before and after a restart, may share the name that they were given
     name = f"{name or socket.gethostname()}/{os.getpid()}/{new_id()[:6]}"
@@ -99,7 +104,7 @@ def assemble(
     )
     servers = ServerRegistry(findings, findings.recent.about, lambda: channel.refusal, clock)
     verifier, rejections = (
-        SenderVerifier(required=identity_required, serves=servers.serves),
+        SenderVerifier(required=identity_required, serves=servers.serves, keys=agent_keys),
         Rejections(findings),
     )
     live = LiveCommands(commands, servers)
@@ -116,6 +121,7 @@ def assemble(
             parts=parts,
             periodic=periodic,
             name=name,
+            signer=signer,
             clock=clock,
         )
     dispatching = assemble_dispatch(
@@ -147,6 +153,7 @@ def assemble(
         servers,
         poll=upkeep.POLL_INTERVAL,
         priority=priority,
+        signer=signer,
         clock=clock,
     )
     updates = UpdateConsumer(
@@ -161,6 +168,7 @@ def assemble(
         lambda job: bot.job_changed(job),
         name=name,
         retention=retention,
+        signer=signer,
         clock=clock,
     )
     bot = Bot(

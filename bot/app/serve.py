@@ -17,6 +17,7 @@ from alerts import load_alerts
 from alerts.settings import rules_left_out
 from baton.bus.channel import Link
 from baton.bus.connect import connect
+from baton.bus.signing.signer import signer_of
 from baton.entry_points import ExtensionsLeftOut
 from baton.extensions import installed
 from bot.app import task_table
@@ -62,6 +63,7 @@ async def serve(settings: BotSettings, *, strict: bool = False) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     commands = commands_of(installed(strict=strict))
+    signer = signer_of([settings.signing.key, settings.signing.also])
     async with contextlib.AsyncExitStack() as stack:
         web = _listen(settings)
         if web is not None:
@@ -83,6 +85,8 @@ async def serve(settings: BotSettings, *, strict: bool = False) -> None:
             alerts=alerts,
             console=console,
             audit_heads=settings.audit.place(SlackFront.name),
+            signer=signer,
+            agent_keys=settings.signing.agents,
         )
         if bot.alert_reloader is not None:
             asyncio.get_running_loop().add_signal_handler(

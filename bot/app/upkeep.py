@@ -12,6 +12,7 @@ from baton.bus.api import API
 from baton.bus.channel import Channel
 from baton.bus.exchanges import DISCOVER, INPUT
 from baton.bus.messages import Discover, now
+from baton.bus.signing.signer import UNSIGNED, Signer
 from bot.ingest.sender_verification import SenderVerifier
 from bot.posts.reconciler import PostReconciler
 from bot.servers.registry import ServerRegistry
@@ -45,11 +46,12 @@ class Upkeep:
         *,
         name: str,
         retention: timedelta,
+        signer: Signer = UNSIGNED,
         clock: Callable[[], datetime] = now,
     ) -> None:
         self._store = store
         self._channel = channel
-        self._api = API(channel)
+        self._api = API(channel, signer)
         self._servers = servers
         self._verifier = verifier
         self._reconciler = reconciler

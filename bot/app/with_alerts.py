@@ -16,6 +16,7 @@ from alerts import AlertSettings, SteadyClock
 from alerts.checks.settings import ProbeTable
 from baton.bus.channel import Channel
 from baton.bus.messages import Heartbeat, Pong
+from baton.bus.signing.signer import UNSIGNED, Signer
 from baton.errors import UsageError
 from baton.extensions import Commands
 from bot.alerting import AlertConsumer, AlertRunner, FindingAlerts, ProbeRunner
@@ -115,6 +116,7 @@ class WithAlerts(UpdateHooks):
         parts: Parts,
         periodic: PeriodicTasks,
         name: str,
+        signer: Signer = UNSIGNED,
         clock: Callable[[], datetime],
     ) -> None:
         self.runner = made_of.runner
@@ -130,6 +132,7 @@ class WithAlerts(UpdateHooks):
         self._parts = parts
         self._periodic = periodic
         self._name = name
+        self._signer = signer
         self._clock = clock
         self._watch: tuple[ProbeRunner, AlertConsumer, asyncio.Task[None]] | None = None
 
@@ -172,7 +175,9 @@ class WithAlerts(UpdateHooks):
 
     def begin(self) -> None:
         """Start checking: this bot leads."""
-        probing = ProbeRunner(self.runner, self._channel, self._servers, self._name, self._clock)
+        probing = ProbeRunner(
+            self.runner, self._channel, self._servers, self._name, self._clock, self._signer
+        )
         monitor = AlertConsumer(
             self._channel,
             StoredAlertSink(self.runner, {}),

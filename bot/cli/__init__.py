@@ -1,5 +1,6 @@
 """The command line: `baton demo | init | bot | agent | worker | doctor | alerts | dead |
-extensions | manifest | new | push | migrate | version`, and what asks a console: `baton ask | ...`.
+extensions | key | manifest | new | push | migrate | version`, and what asks a console:
+`baton ask | ...`.
 
     processes  demo, bot, agent, doctor        options  options that several subcommands share
     dead       dead list, dead resend          extra    whether the packages of a bot are installed
@@ -8,7 +9,7 @@ extensions | manifest | new | push | migrate | version`, and what asks a console
     init       init bot, init agent            migrate  the new file for an old one
     extensions what other packages add         new      a package of one's own
     push       a build request for a worker    manifest the Slack app's manifest
-    worker     a worker, or its file checked
+    worker     a worker, or its file checked   key      a key that signs
     console/   whatever asks a console
 
 What a subcommand needs is imported when it runs: an agent has neither Slack, web nor SQL packages.
@@ -32,6 +33,7 @@ from bot.cli.console.chat import ChatGroup
 from bot.cli.dead import app as dead_app
 from bot.cli.extensions import extensions
 from bot.cli.init import app as init_app
+from bot.cli.key import key
 from bot.cli.manifest import manifest
 from bot.cli.migrate import migrate
 from bot.cli.new import new
@@ -60,6 +62,7 @@ for name, group in (
 ):
     app.add_typer(group, name=name)
 app.command()(extensions)
+app.command()(key)
 app.command()(manifest)
 app.command()(new)
 app.command()(worker)

@@ -11,6 +11,7 @@ EXTRA = (
     "alembic",
     "apscheduler",
     "asyncpg",
+    "cryptography",
     "fastapi",
     "jinja2",
     "joserfc",

@@ -9,12 +9,16 @@ account of a worker speaks also for the work queues that its heartbeats name.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from alerts import Severity
 from baton.agent.output import key_of
+from baton.bus.channel import Envelope
 from baton.bus.exchanges import agent_queue, queue_of
 from baton.bus.messages import WORKER, Heartbeat, Pong, Probed, Update
+from baton.bus.signing.header import SIGNATURE
+from baton.bus.signing.key_ring import KeyRing
+from baton.bus.signing.public_key import PublicKey
 from baton.text.printable import printable
 from bot.findings import Finding
 
@@ -34,17 +38,39 @@ def host_of(message: FromServer) -> str:
 
 class SenderVerifier:
     """Judges messages by their account. With `required`, nothing unproven is believed. `serves`
-    says whether a worker takes jobs from a work queue: then it speaks for them."""
+    says whether a worker takes jobs from a work queue: then it speaks for them. `keys` are the
+    public keys of servers and workers that sign what they say: unsigned it is not believed."""
 
     def __init__(
         self,
         *,
         required: bool = False,
         serves: Callable[[str, str], bool] = lambda worker, queue: False,
+        keys: Mapping[str, PublicKey] | None = None,
     ) -> None:
         self.required = required
         self._serves = serves
         self._proven: set[str] = set()
+        self._rings = {host: KeyRing([key]) for host, key in (keys or {}).items()}
+
+    def unsigned(self, message: FromServer, envelope: Envelope) -> str:
+        """Return why the signature of `message`, which came in `envelope`, does not count; empty if
+        it does, or if no key of its sender is known."""
+        if not self._rings:
+            return ""
+        host = host_of(message)
+        queue = queue_of(host) if isinstance(message, Update) else ""
+        names = [one for one in self._rings if (self._serves(one, queue) if queue else one == host)]
+        signed, body = envelope.headers.get(SIGNATURE), envelope.body
+        doubts = {name: self._rings[name].doubt(message.type, body, signed) for name in names}
+        if not doubts or None in doubts.values():
+            return ""
+        name, doubt = next(iter(doubts.items()))
+        assert doubt is not None
+        which = f"the key of {name}" if len(doubts) == 1 else f"a key of a worker of {queue}"
+        return (
+            f"a message of {host} must be signed with {which} ([signing.agents]): it {doubt.text}"
+        )
 
     def proves(self, message: FromServer, user: str) -> bool:
         """Return whether the account `user`, which sent `message`, is that of the host it names."""

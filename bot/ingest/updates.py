@@ -149,12 +149,14 @@ class UpdateConsumer:
     async def _is_forged(self, delivery: Delivery, message: Update | Pong | Heartbeat) -> bool:
         """Return whether `message` is not from the server that it names. It is then dead-lettered,
         and people are notified."""
-        user = delivery.envelope.user
-        reason = self._verifier.doubt(message, user, delivery.key)
+        user, kind = delivery.envelope.user, "signature"
+        reason = self._verifier.unsigned(message, delivery.envelope)
+        if not reason:
+            kind, reason = "identity", self._verifier.doubt(message, user, delivery.key)
         if not reason:
             return False
         self._findings.found(forged_sender(message, user, reason))
-        await self._bury(delivery, "identity", reason)
+        await self._bury(delivery, kind, reason)
         return True
 
     def _failed(self) -> None:

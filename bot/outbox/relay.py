@@ -18,6 +18,7 @@ from baton.bus.api import API
 from baton.bus.channel import Channel, Link
 from baton.bus.link import WATCH_INTERVAL
 from baton.bus.messages import now
+from baton.bus.signing.signer import UNSIGNED, Signer
 from baton.errors import BatonError, Unconfirmed, Unroutable
 from baton.outcome import duration
 from baton.timing.waiting import wait_at_most
@@ -41,7 +42,7 @@ class OutboxRelay:
 
     `job_changed` is called with each job that this changes. `registry` knows since when the link
     to RabbitMQ is lost. The outbox is read every `poll` seconds even if `wake` is not called,
-    because other bots write to it too.
+    because other bots write to it too. `signer` signs what is sent, with its deadline.
     """
 
     def __init__(
@@ -53,11 +54,12 @@ class OutboxRelay:
         *,
         poll: float,
         priority: ForegroundPriority | None = None,
+        signer: Signer = UNSIGNED,
         clock: Callable[[], datetime] = now,
     ) -> None:
         self._store = store
         self._channel = channel
-        self._api = API(channel)
+        self._api = API(channel, signer)
         self._job_changed = job_changed
         self._registry = registry
         self._poll = poll

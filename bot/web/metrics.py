@@ -24,7 +24,7 @@ from bot.web.status import BotStatus, StatusReader
 
 VERDICTS = ("allowed", "refused", "undecided", "answered", "unusable", "limited")
 HEARD = (Update.type, Pong.type, Heartbeat.type)
-SERVERS_REFUSED = ("invalid", "identity", "moved", "unasked", "fault")
+SERVERS_REFUSED = ("invalid", "identity", "signature", "moved", "unasked", "fault")
 """Why what servers say is not taken: unreadable, from another than it says, of another environment,
 of a run that nobody asked for, or a fault of ours."""
 ENDS = tuple(state.value for state in State if state.final)

@@ -1,0 +1,14 @@
+"""Signatures of messages: Ed25519 over the bytes that are sent, in the manner of DSSE.
+
+    pae          what exactly is signed: the type of a message and its bytes; pure
+    public_key   a key as OpenSSH writes it in one line; pure
+    header       the header of a message that carries its signatures; pure
+    private_key  a key in a file that only its owner may read
+    signer       signs what is sent
+    key_ring     the keys that are trusted, and why a signature does not count
+
+Only private_key and key_ring load the package `cryptography`, and only once there is a key: who
+signs and verifies nothing loads nothing of it.
+
+github.com/secure-systems-lab/dsse/blob/v1.0.2/protocol.md
+"""
