@@ -5,17 +5,18 @@ from __future__ import annotations
 from baton.agent.trust.trust import Trust
 from baton.bus.channel import Envelope
 from baton.bus.signing.header import SIGNATURE
-from baton.errors import InvalidMessage
+from baton.errors import NotBelieved
 from baton.worker.incoming import Incoming
 
 
 def check_stranger(job: Incoming, foreign: bool, trust: Trust) -> None:
-    """Raise InvalidMessage if `job` is a build request, which nobody signs, on a queue that is not
+    """Raise NotBelieved if `job` is a build request, which nobody signs, on a queue that is not
     `foreign`, and signatures are required."""
     if trust.insists and not job.ours and not foreign:
-        raise InvalidMessage(
-            reason=f"a build request cannot be signed, and [signing] mode is {trust.mode.value}:"
-            f" on the queue {job.queue} only requests of the bot are taken"
+        raise NotBelieved(
+            type="build request",
+            reason=f"nobody can sign one, and [signing] mode is {trust.mode.value}: on the queue"
+            f" {job.queue} only requests of the bot are taken",
         )
 
 

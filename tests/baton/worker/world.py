@@ -11,6 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from baton.agent.trust.trust import Trust
 from baton.bus.api import API
 from baton.bus.channel import Channel, Delivery, Envelope
 from baton.bus.exchanges import BOT_QUEUE, INPUT, OUTPUT, cancel_work_key, work_key
@@ -110,7 +111,8 @@ class Stage:
         runner = FakeRunner("report", settings.runner["report"])
         channel = MemoryChannel(f"memory://{name}@work", on=self.bus)
         journal = await WorkJournal.open(self.folder / name / "work.sqlite")
-        service = WorkerService(channel, settings, {"report": runner}, journal)
+        trust = Trust(settings.signing)
+        service = WorkerService(channel, settings, {"report": runner}, journal, trust)
         life = Life(service, runner, channel, journal)
         await life.ready()
         return life
