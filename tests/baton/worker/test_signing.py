@@ -34,8 +34,7 @@ async def publish(stage: Stage, key: str, message: Message) -> None:
 async def buried(stage: Stage) -> str:
     """The reason of the next dead letter."""
     channel = stage.channel
-    delivery = await until(lambda: channel.get(DEAD_QUEUE))
-    assert delivery is not None
+    (delivery,) = await until(lambda: channel.get(DEAD_QUEUE, 1))
     await delivery.ack()
     reason: str = delivery.envelope.headers["baton-reason"]
     return reason
