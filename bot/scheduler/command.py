@@ -14,7 +14,7 @@ from baton.bus.messages import new_id
 from baton.command import Command, words_of
 from baton.errors import UsageError
 from baton.extensions import Commands
-from baton.text.words import did_you_mean, joined
+from baton.text.words import joined
 from baton.timing.calendar import UnknownZone
 from bot.dispatch.audit_log import AuditLog
 from bot.dispatch.authorizer import Authorizer
@@ -32,7 +32,8 @@ from bot.scheduler.firing import ScheduleFirer, jobs_of, parse_schedulable
 from bot.schedules.change import Change
 from bot.schedules.decisions import pause, plan_next, resume
 from bot.schedules.hints import suggest_time
-from bot.schedules.parser import Parse, Timing, begins_time, parses
+from bot.schedules.parser import Parse, Timing
+from bot.schedules.reading import action_of, read_new
 from bot.schedules.scanner import time_error
 from bot.schedules.schedule import Schedule
 from bot.store import Store
@@ -138,9 +139,7 @@ class ScheduleHandler(Handler[ScheduleCommand]):
 
     def _action(self, words: Sequence[str]) -> Action | None:
         """Return what the first of `words` does with a schedule; None if they are a new one."""
-        word = words[0].lower() if words else ""
-        scheduled = word in self._commands and any(map(begins_time, words[1:]))
-        return None if scheduled else ACTIONS.get(word)
+        return _ACTIONS.get(action_of(self._commands, words))
 
     async def _reading(
         self, context: CommandContext, words: Sequence[str], now: datetime
@@ -149,7 +148,7 @@ class ScheduleHandler(Handler[ScheduleCommand]):
         UsageError."""
         asked = context.invocation
         zone = (await self._people.profile(asked.place.directory, asked.asker.id)).zone
-        return self._read(words, now, zone or "UTC"), zone
+        return read_new(self._commands, words, now, zone or "UTC"), zone
 
     async def _new(self, context: CommandContext, words: Sequence[str]) -> Reply:
         asked = context.invocation
@@ -170,30 +169,6 @@ class ScheduleHandler(Handler[ScheduleCommand]):
                 "after the time."
             )
         return Reply(text)
-
-    def _read(self, words: Sequence[str], now: datetime, zone: str) -> Parse:
-        """Return the way to read `words` in which both the command and the time are right.
-
-        Raises UsageError: of several faults the first.
-        """
-        if not words or begins_time(words[0]):
-            raise time_error("Write the command first, then when: /schedule ping prod every 5m.")
-        fault: UsageError | None = None
-        for reading in parses(words, now, zone):
-            if isinstance(reading, UsageError):
-                fault = fault or reading
-                continue
-            try:
-                self._commands.parse(joined(reading.command))
-            except UsageError as error:
-                fault = fault or error
-            else:
-                return reading
-        known = words[0] in self._commands
-        hint = "" if known else did_you_mean(words[0], [*ACTIONS, *self._commands])
-        raise fault or time_error(
-            f"Missing schedule time, such as “every 5m”, after the command.{hint}"
-        )
 
     async def _list(self, context: CommandContext, words: Sequence[str]) -> Reply:
         place = context.invocation.place
@@ -352,7 +327,7 @@ def _assumed(schedule: Schedule, zone: str) -> bool:
 
 
 Action = Callable[[ScheduleHandler, CommandContext, Sequence[str]], Awaitable[Reply]]
-ACTIONS: dict[str, Action] = {
+_ACTIONS: dict[str, Action] = {
     "list": ScheduleHandler._list,
     "show": ScheduleHandler._show,
     "history": ScheduleHandler._history,

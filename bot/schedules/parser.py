@@ -17,6 +17,7 @@ from baton.timing.calendar import zone as zone_of
 from bot.schedules.recurrence import EVERY_DAY, Cron, Every, Once, Recurrence, Weekly, When
 from bot.schedules.rules import Rules
 from bot.schedules.scanner import (
+    WHEN,
     Scanner,
     names_days,
     parse_clock,
@@ -65,7 +66,7 @@ def parses(words: Sequence[str], now: datetime, zone: str) -> Iterator[Parse | U
             try:
                 yield Parse(tuple(words[:at]), parse_timing(words[at:], now, zone))
             except UsageError as error:
-                yield error
+                yield UsageError(error.problem, error.usage, WHEN)
 
 
 def begins_time(word: str) -> bool:

@@ -33,9 +33,13 @@ _OFFSET = re.compile(r"(?:utc|gmt)?[+\u2212-]\d{1,2}(?::?\d{2})?")
 MAX_DURATION = 366 * 86_400
 
 
+WHEN = "when"
+"""The field of an error about a time."""
+
+
 def time_error(problem: str) -> UsageError:
     """Return the error for `problem`, with examples of times."""
-    return UsageError(problem, f"Examples: {EXAMPLES}.")
+    return UsageError(problem, f"Examples: {EXAMPLES}.", WHEN)
 
 
 class Scanner:

@@ -39,7 +39,10 @@ def jobs(
     environment: Annotated[str, typer.Option("--environment", "--env", help="Where.")] = "",
     server: Annotated[str, typer.Option(help="A server that it was for.")] = "",
     state: Annotated[
-        str, typer.Option(help="open, succeeded, unsuccessful, or a state of a server: failed.")
+        str,
+        typer.Option(
+            help="open, succeeded, unsuccessful, went-wrong, or a state of a server: failed."
+        ),
     ] = "",
     since: SinceOption = "",
     until: UntilOption = "",

@@ -28,12 +28,14 @@ _MICROSECOND = timedelta(microseconds=1)
 
 class JobOutcome(StrEnum):
     """How the jobs went that are looked for. `open`: not all servers have ended. `succeeded`: all
-    servers did. `unsuccessful`: all have ended, and not all succeeded. The others: some server
-    ended so."""
+    servers did. `unsuccessful`: all have ended, and not all succeeded. `went-wrong`: these without
+    those of which nothing worse was the end than that somebody cancelled them. The others: some
+    server ended so."""
 
     OPEN = "open"
     SUCCEEDED = "succeeded"
     UNSUCCESSFUL = "unsuccessful"
+    WENT_WRONG = "went-wrong"
     FAILED = "failed"
     REFUSED = "refused"
     CANCELLED = "cancelled"
@@ -159,6 +161,7 @@ def _was_for(server: str) -> ColumnElement[bool]:
 def _ended(outcome: JobOutcome) -> ColumnElement[bool]:
     of_job = select(1).select_from(runs).where(runs.c.job == jobs.c.id, ~runs.c.retried)
     other = exists(of_job.where(runs.c.state != State.SUCCEEDED.value))
+    harmless = (State.SUCCEEDED.value, State.CANCELLED.value)
     match outcome:
         case JobOutcome.OPEN:
             return jobs.c.closed.is_(None)
@@ -166,6 +169,9 @@ def _ended(outcome: JobOutcome) -> ColumnElement[bool]:
             return and_(jobs.c.closed.is_not(None), ~other)
         case JobOutcome.UNSUCCESSFUL:
             return and_(jobs.c.closed.is_not(None), other)
+        case JobOutcome.WENT_WRONG:
+            worse = exists(of_job.where(runs.c.state.not_in(harmless)))
+            return and_(jobs.c.closed.is_not(None), worse)
         case _:
             return exists(of_job.where(runs.c.state == outcome.value))
 

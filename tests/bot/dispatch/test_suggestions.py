@@ -10,7 +10,7 @@ from baton.extensions import installed
 from bot.alerting.commands.command import ACTIONS as OF_ALERTS
 from bot.app.dispatching import commands_of
 from bot.dispatch.suggestions import suggestions
-from bot.scheduler.command import ACTIONS as OF_SCHEDULES
+from bot.schedules.reading import ACTIONS as OF_SCHEDULES
 
 COMMANDS = commands_of(installed())
 VALUES = {

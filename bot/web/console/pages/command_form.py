@@ -6,6 +6,7 @@ import contextlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import Enum
 
 from pydantic import BaseModel
@@ -16,11 +17,10 @@ from baton.extensions import Commands
 from baton.fields import FieldSpec, fields_of
 from baton.text.words import joined, split, unmarked
 from bot.schedules.parser import begins_time
+from bot.schedules.reading import action_of, read_new
 
 PREFIX = "f-"
 """Stands before the name of a field in a form: a field may be called like one of the form's own."""
-WHEN = "when"
-"""The field of the form's own that says when the command is to run: now if it is empty."""
 SCHEDULE = "schedule"
 """The command by which others run later."""
 MAX_OPTIONS = 200
@@ -113,8 +113,9 @@ def scheduled(words: str, when: str) -> str:
     return f"/{SCHEDULE} {words.removeprefix('/')} {when}" if when else words
 
 
-def apart(commands: Commands, text: str) -> tuple[str, str]:
-    """Return the command and the time of which `text` makes a schedule, as they are typed.
+def apart(commands: Commands, text: str, now: datetime) -> tuple[str, str]:
+    """Return the command and the time of which `text`, typed at `now`, makes a schedule, as they
+    are typed.
 
     The time is empty if `text` is another command, or about a schedule that there is. Raises
     UsageError.
@@ -122,13 +123,22 @@ def apart(commands: Commands, text: str) -> tuple[str, str]:
     if commands.parse(text).name != SCHEDULE:
         return text, ""
     words = split(unmarked(text))[1:]
-    for at, word in enumerate(words):
-        if at and begins_time(word):
+    if not action_of(commands, words):
+        for at in _ways(commands, words, now):
             with contextlib.suppress(UsageError):
                 found = joined(words[:at])
                 if commands.parse(found).reach is not Reach.HERE:
                     return found, joined(words[at:])
     return text, ""
+
+
+def _ways(commands: Commands, words: Sequence[str], now: datetime) -> list[int]:
+    """Return where the time of a schedule begins in its `words`: where the scheduler reads it, or,
+    while the time is wrong, where it may begin."""
+    try:
+        return [len(read_new(commands, words, now, "UTC").command)]
+    except UsageError:
+        return [at for at, word in enumerate(words) if at and begins_time(word)]
 
 
 def filled_from(command: Command, typed: str) -> dict[str, str]:

@@ -9,19 +9,17 @@ from typing import TypeVar
 
 from fastapi import APIRouter, Request, Response
 
-from baton.bus.messages import State
 from bot.store.errors import DatabaseUnavailable
 from bot.store.jobs.history import JobFilter, JobOutcome, PastJob
 from bot.web.console.access import Viewer
 from bot.web.console.pages.pages import PageParts, routes
+from bot.web.console.pages.rendering import query
 
 T = TypeVar("T")
 
 DAY = timedelta(days=1)
 MAX_RUNNING, MAX_FAILED, MAX_NEXT, MAX_RECENT = 20, 20, 6, 8
 """Rows of each list."""
-MAX_PAGES = 10
-"""Pages of the history that one list is looked for in: this page is read every few seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +37,14 @@ class SomeJobs:
 
 @dataclass(frozen=True, slots=True)
 class LatestJobs:
-    """What runs, what did not succeed in the last 24 hours, and what ended last. `note` says what
-    of the latest jobs was left out."""
+    """What runs, what went wrong in the last 24 hours, and what ended last; `running_query` and
+    `failed_query` are what lists the same in the history. `note` says what of the latest jobs was
+    left out."""
 
     running: SomeJobs
+    running_query: str
     failed: SomeJobs
+    failed_query: str
     ended: list[PastJob]
     note: str
 
@@ -76,26 +77,26 @@ def home_routes(pages: PageParts) -> APIRouter:
 
 
 async def _latest(pages: PageParts, viewer: Viewer) -> LatestJobs:
-    since = pages.console.clock() - DAY
-    unsuccessful = JobFilter(outcome=JobOutcome.UNSUCCESSFUL, since=since)
-    running = await _some(pages, viewer, JobFilter(outcome=JobOutcome.OPEN), MAX_RUNNING)
-    failed = await _some(pages, viewer, unsuccessful, MAX_FAILED)
+    since = (pages.console.clock() - DAY).replace(microsecond=0)
+    running = JobFilter(outcome=JobOutcome.OPEN)
+    failed = JobFilter(outcome=JobOutcome.WENT_WRONG, since=since)
     latest = await pages.jobs.history(viewer, JobFilter(), None, MAX_RUNNING + MAX_RECENT)
     ended = [one for one in latest.jobs if one.job.closed is not None]
-    return LatestJobs(running, failed, ended[:MAX_RECENT], latest.note)
+    return LatestJobs(
+        await _some(pages, viewer, running, MAX_RUNNING),
+        query({"state": running.outcome}),
+        await _some(pages, viewer, failed, MAX_FAILED),
+        query({"state": failed.outcome, "since": f"{since:%Y-%m-%dT%H:%M:%SZ}"}),
+        ended[:MAX_RECENT],
+        latest.note,
+    )
 
 
 async def _some(pages: PageParts, viewer: Viewer, wanted: JobFilter, limit: int) -> SomeJobs:
-    """Return the latest that are `wanted` and that nobody cancelled."""
-    kept: list[PastJob] = []
-    before = None
-    for _ in range(MAX_PAGES):
-        found = await pages.jobs.history(viewer, wanted, before, limit + 1)
-        kept += [one for one in found.jobs if one.state is not State.CANCELLED]
-        before = found.next
-        if before is None or len(kept) > limit:
-            break
-    return SomeJobs(kept[:limit], before is not None or len(kept) > limit)
+    """Return the latest that are `wanted`."""
+    found = await pages.jobs.history(viewer, wanted, None, limit + 1)
+    more = found.next is not None or len(found.jobs) > limit
+    return SomeJobs(list(found.jobs[:limit]), more)
 
 
 async def _or_none(reading: Awaitable[T]) -> T | None:

@@ -13,16 +13,17 @@ from fastapi.responses import JSONResponse, RedirectResponse
 
 from baton.command import Command, Reach
 from baton.errors import UsageError
+from baton.text.words import cited, did_you_mean
 from baton.timing.calendar import zone
 from bot.dispatch.gates.finding import state_of
 from bot.dispatch.plan import Plan, Times
 from bot.dispatch.reply import Reply, ReplyKind
+from bot.schedules.scanner import WHEN
 from bot.web.console.access import Viewer
 from bot.web.console.errors import NotFound
 from bot.web.console.pages.asking import MAX_KEY, answered
 from bot.web.console.pages.command_form import (
     PREFIX,
-    WHEN,
     apart,
     filled_from,
     filled_in,
@@ -73,7 +74,12 @@ class RunPages:
         """Show the commands; or the form of what is typed as `text`."""
         viewer = await self._pages.viewer(request)
         if text.strip():
-            return self._form_of(text[:MAX_TYPED])
+            return await self._form_of(request, viewer, text[:MAX_TYPED])
+        return await self._choice(request, viewer)
+
+    async def _choice(
+        self, request: Request, viewer: Viewer, typed: str = "", problem: str = ""
+    ) -> Response:
         commands = [self._commands[name].command for name in sorted(self._commands)]
         servers = [one for one in commands if one.reach in (Reach.EACH, Reach.ALL)]
         groups = {
@@ -88,7 +94,16 @@ class RunPages:
             for name, one in self._commands.runners().items()
             if visible.issuperset(one.environments)
         }
-        return await self._pages.page(request, "run.html", viewer, groups=groups, runners=runners)
+        return await self._pages.renderer.page(
+            request,
+            "run.html",
+            viewer,
+            status=HTTPStatus.UNPROCESSABLE_ENTITY if problem else HTTPStatus.OK,
+            groups=groups,
+            runners=runners,
+            typed=typed,
+            problem=problem,
+        )
 
     async def show(self, request: Request, name: str) -> Response:
         """Show the form of a command, filled in as the address says."""
@@ -146,7 +161,7 @@ class RunPages:
         """Return, for the script of the page, which fields the slash command `text` fills in."""
         await self._pages.viewer(request)
         try:
-            words, when = apart(self._commands, text[:MAX_TYPED])
+            words, when = self._apart(text[:MAX_TYPED])
             command = self._commands.parse(words)
         except UsageError as error:
             return JSONResponse({"problem": error.problem})
@@ -171,8 +186,9 @@ class RunPages:
         command = self._command(name)
         values = known_values(await self._pages.servers.read(viewer))
         fields = form_fields(command, values, filled, {field: problem} if problem else {})
-        # what is wrong with no field of the command is wrong with the time, if there is one
-        elsewhere = "" if any(one.wrong for one in fields) else problem
+        schedulable = _of_servers(command)
+        at_field = any(one.wrong for one in fields)
+        at_time = schedulable and field == WHEN and not at_field
         return await self._pages.renderer.page(
             request,
             "run_command.html",
@@ -183,11 +199,11 @@ class RunPages:
             prefix=PREFIX,
             query=_query(filled, when),
             text=typed or self._text(command, filled, when),
-            problem="" if when else elsewhere,
-            schedulable=_of_servers(command),
+            problem="" if at_field or at_time else problem,
+            schedulable=schedulable,
             when=when,
             when_name=WHEN,
-            when_wrong=elsewhere if when else "",
+            when_wrong=problem if at_time else "",
         )
 
     async def _form_of_wrong(
@@ -200,18 +216,23 @@ class RunPages:
         except UsageError as error:
             problem, field = error.problem, error.field
             return await self._form(request, viewer, name, {}, "", problem, field, typed)
-        return self._form_of(typed)
+        return await self._form_of(request, viewer, typed)
 
-    def _form_of(self, text: str) -> Response:
+    async def _form_of(self, request: Request, viewer: Viewer, text: str) -> Response:
+        """Lead to the form of what is typed; of no command that there is, say so, and keep it."""
         try:
-            words, when = apart(self._commands, text)
+            words, when = self._apart(text)
             command = self._commands.parse(words)
-        except UsageError:
+        except UsageError as error:
             name = text.split()[0].removeprefix("/").lower()
-            known = name in self._commands
-            return RedirectResponse(f"/run/{name}{query({TYPED: text})}" if known else "/run", 303)
+            if name not in self._commands:
+                return await self._choice(request, viewer, text, error.problem)
+            return RedirectResponse(f"/run/{name}{query({TYPED: text})}", HTTPStatus.SEE_OTHER)
         address = f"/run/{command.name}{_query(filled_from(command, words), when)}"
         return RedirectResponse(address, HTTPStatus.SEE_OTHER)
+
+    def _apart(self, text: str) -> tuple[str, str]:
+        return apart(self._commands, text, self._pages.console.clock())
 
     def _text(self, command: type[Command], filled: Mapping[str, str], when: str) -> str:
         try:
@@ -222,7 +243,10 @@ class RunPages:
     def _command(self, name: str) -> type[Command]:
         known = self._commands.get(name)
         if known is None:
-            raise NotFound(detail="There is no such command. All commands are on the page Run.")
+            hint = did_you_mean(name, self._commands)
+            raise NotFound(
+                detail=f"There is no command {cited(name)}.{hint} All are on the page Run."
+            )
         return known.command
 
 

@@ -57,6 +57,7 @@ async def stored(store: Store) -> dict[str, NewJob]:
         (JobFilter(until=later(3)), "failed ok"),
         (JobFilter(outcome=JobOutcome.SUCCEEDED), "ok"),
         (JobFilter(outcome=JobOutcome.UNSUCCESSFUL), "failed"),
+        (JobFilter(outcome=JobOutcome.WENT_WRONG), "failed"),
         (JobFilter(outcome=JobOutcome.FAILED), "failed"),
         (JobFilter(outcome=JobOutcome.LOST), ""),
         (JobFilter(outcome=JobOutcome.OPEN), "ping same open"),
@@ -78,6 +79,19 @@ async def test_filters(store: Store, wanted: JobFilter, names: str) -> None:
     times = [past.moment for past in found.jobs]
     assert times == sorted(times, reverse=True)
     assert found.next is None
+
+
+async def test_what_was_only_cancelled_did_not_go_wrong(store: Store) -> None:
+    """It was not successful either. Where another server failed, that counts."""
+    for number, worse in enumerate((State.SUCCEEDED, State.FAILED)):
+        new = deploy("web-1", "web-2", asked=later(number))
+        await asked(store, new)
+        ends = [update(new, "web-1", 1, State.CANCELLED), update(new, "web-2", 1, worse)]
+        await store.ledger.apply_updates(ends, later(9))
+    for outcome, count in ((JobOutcome.UNSUCCESSFUL, 2), (JobOutcome.WENT_WRONG, 1)):
+        found = await store.ledger.history(JobFilter(outcome=outcome))
+        assert [past.state for past in found.jobs][:count][0] is State.FAILED
+        assert len(found.jobs) == count
 
 
 async def test_a_server_is_found_by_its_short_name(store: Store) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from html import unescape
 
 import pytest
 
@@ -12,10 +13,12 @@ from tests.bot.store import build
 from tests.bot.web.console.conftest import Console
 from tests.bot.web.console.jobs import RunningJob
 
+HTML = {"Accept": "text/html"}
+
 
 async def numbers(console: Console) -> dict[str, str]:
     """What stands in the boxes at the top, by its words."""
-    answer = await console.client.get("/", headers={"Accept": "text/html"})
+    answer = await console.client.get("/", headers=HTML)
     return {words: count for count, words in re.findall(r"<b>([^<]*)</b><span>(.*?)<", answer.text)}
 
 
@@ -41,3 +44,26 @@ async def test_what_was_cancelled_hides_no_failure(console: Console) -> None:
     for minutes in range(1, 26):
         await end(console, State.CANCELLED, minutes)
     assert (await numbers(console))["failed in 24 hours"] == "1"
+
+
+async def test_the_number_of_failures_leads_to_what_it_counts(console: Console) -> None:
+    """To those jobs, and no others: neither older ones, nor what people cancelled, nor what
+    succeeded."""
+    for state, minutes in (
+        *((State.FAILED, 30), (State.LOST, 23 * 60), (State.CANCELLED, 5)),
+        *((State.FAILED, 25 * 60), (State.SUCCEEDED, 5)),
+    ):
+        await end(console, state, minutes)
+    text = (await console.client.get("/", headers=HTML)).text
+    found = re.search(r'href="([^"]*)"><b>2</b><span>failed in 24 hours', text)
+    assert found is not None
+    listed = await console.client.get(unescape(found[1]), headers=HTML)
+    assert listed.status_code == 200
+    states = re.findall(r'<tr id="job-\w+"><td><span class="state state-(\w+)', listed.text)
+    assert states == ["failed", "lost"]
+    # the form above the list says so too: a search on from there keeps it
+    (since,) = re.findall(
+        r'<input id="since" type="text" name="since" value="([^"]+)"', listed.text
+    )
+    assert since in unescape(found[1]).replace("%3A", ":")
+    assert '<option value="went-wrong" selected>' in listed.text

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import re
 from html import unescape
-from typing import Any
+from typing import Any, ClassVar, Self
 
 import pytest
+from pydantic import model_validator
 
 from baton.command import Command
+from baton.consumer import Extension
 from baton.extensions import Commands
+from baton.fields import Name
+from bot.app.dispatching import commands_of
 from bot.dispatch.policy import EnvironmentTable, Policy
 from bot.web.console.pages.command_form import filled_from, words_from
 from tests.bot.web.console.conftest import HOSTS, Console, OpenConsole
@@ -120,8 +124,28 @@ async def test_what_cannot_be_followed_is_still_there(console: Console) -> None:
     text = unescape(answer.text)
     assert 'id="slash" type="text" value="/ship shop"' in text
     assert re.search(r'id="field-environment-wrong" role="alert">ENVIRONMENT is missing', text)
-    answer = await console.client.get("/run", params={"text": "/nothing at all"}, headers=HTML)
-    assert answer.headers["location"] == "/run"
+
+
+async def test_an_unknown_command_is_kept_with_a_hint(console: Console) -> None:
+    """As it was typed, to be corrected, with what is not known of it and what it may mean."""
+    answer = await console.client.get("/run", params={"text": "/shipp shop prod"}, headers=HTML)
+    assert answer.status_code == 422
+    text = unescape(answer.text)
+    assert 'name="text" value="/shipp shop prod"' in text
+    assert "Unknown command “shipp”. Did you mean ship?" in text
+    assert 'href="/run/ship"' in text
+    missing = await console.client.get("/run/shipp", headers=HTML)
+    assert missing.status_code == 404
+    assert "There is no command “shipp”. Did you mean ship?" in unescape(missing.text)
+
+
+async def test_an_optional_choice_that_is_empty_is_not_given(console: Console) -> None:
+    """What an empty one means depends on the command."""
+    text = (await console.client.get("/run/ship", headers=HTML)).text
+    (host,) = re.findall(r'<select id="field-host".*?</select>', text)
+    assert '<option value="">not given</option>' in host
+    (app,) = re.findall(r'<select id="field-app".*?</select>', text)
+    assert '<option value="">Choose ...</option>' in app
 
 
 async def test_a_time_makes_a_schedule_of_it(console: Console) -> None:
@@ -155,6 +179,38 @@ async def test_a_time_makes_a_schedule_of_it(console: Console) -> None:
     assert console.agents[0].requests == []
 
 
+class Pair(Command):
+    """Do something with one of two."""
+
+    name: ClassVar[str] = "pair"
+    environment: Name
+    left: str | None = None
+    right: str | None = None
+
+    @model_validator(mode="after")
+    def _one_of_them(self) -> Self:
+        if self.left and self.right:
+            raise ValueError("Name left or right.")
+        return self
+
+
+async def test_a_time_takes_no_blame_for_other_errors(open_console: OpenConsole) -> None:
+    """What is wrong with another field stands there, what is wrong with none above the form."""
+    console = await open_console(commands=commands_of(Commands([Extension(Pair)])))
+    form = {"f-environment": "prod", "f-left": "a", "f-right": "b", "when": "every 5m", "key": "k"}
+    text = unescape((await console.client.post("/run/pair", data=form, headers=HTML)).text)
+    assert 'id="when-wrong"' not in text
+    assert re.search(r'<div class="notice bad" role="alert">[^<]*Name left or right', text)
+    form = {"f-environment": "nowhere", "when": "every 5m", "key": "k2"}
+    text = unescape((await console.client.post("/run/pair", data=form, headers=HTML)).text)
+    assert 'id="when-wrong"' not in text
+    assert 'id="field-environment-wrong"' in text
+    form = {"f-environment": "prod", "when": "at 25:00", "key": "k3"}
+    text = unescape((await console.client.post("/run/pair", data=form, headers=HTML)).text)
+    assert 'id="when-wrong"' in text
+    assert '<div class="notice bad" role="alert">' not in text
+
+
 async def test_a_schedule_that_is_typed_fills_in_the_form(console: Console) -> None:
     """Of the command that it runs, with its time; what is done with a schedule that there is keeps
     the form of /schedule."""
@@ -170,13 +226,6 @@ async def test_a_schedule_that_is_typed_fills_in_the_form(console: Console) -> N
         answer = await console.client.get("/run", params={"text": other}, headers=HTML)
         assert answer.headers["location"].startswith("/run/schedule"), other
     assert 'name="when"' not in (await console.client.get("/run/help", headers=HTML)).text
-
-
-async def test_an_unknown_command_has_a_way_on(console: Console) -> None:
-    """To those that there are."""
-    answer = await console.client.get("/run/nothing", headers=HTML)
-    assert answer.status_code == 404
-    assert "There is no such command." in answer.text
 
 
 @pytest.mark.parametrize(
