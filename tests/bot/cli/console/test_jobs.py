@@ -16,7 +16,7 @@ from baton.bus.messages import State
 from baton.client import Client, ClientSettings, ask
 from bot.dispatch.policy import EnvironmentTable, Policy
 from tests.bot.cli.console.programs import Program
-from tests.bot.web.console.api.test_alerts import firing
+from tests.bot.web.console.alerts import firing
 from tests.bot.web.console.conftest import Console, OpenConsole
 from tests.support.wait import until
 

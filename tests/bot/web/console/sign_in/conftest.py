@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import httpx
 import pytest
+import respx
 
 from baton.bus.memory.channel import MemoryBus, MemoryChannel
 from baton.bus.messages import Person
@@ -21,9 +22,10 @@ from bot.dispatch.policy import Policy
 from bot.store import Store
 from bot.store.sign_ins.sign_in import SignInOwner
 from bot.web.console.sign_in.session_access import SessionAccess
-from bot.web.console.sign_in.slack_openid import SlackOpenId
+from bot.web.console.sign_in.slack_openid import KEYS, TOKEN, SlackOpenId
 from bot.web.server import WebServer
 from tests.bot.build import OPS
+from tests.bot.web.console.sign_in.slack import Slack
 from tests.bot.world import a_bot, no_groups
 from tests.support.policy import OPEN
 
@@ -119,11 +121,14 @@ OpenSite = Callable[..., Awaitable[Site]]
 
 @pytest.fixture
 async def open_site(store: Store) -> AsyncIterator[OpenSite]:
-    """Opens a console at `url`: at its own address if that is empty."""
+    """Opens a console at `url`: at its own address if that is empty; `openid` makes of that address
+    what asks Slack who somebody is."""
     async with AsyncExitStack() as stack:
 
         async def opened(
-            url: str = "", policy: Policy = OPEN, openid: SlackOpenId | None = None
+            url: str = "",
+            policy: Policy = OPEN,
+            openid: Callable[[str], SlackOpenId] | None = None,
         ) -> Site:
             channel = MemoryChannel("memory://site", on=MemoryBus("site"))
             stack.push_async_callback(channel.close)
@@ -136,7 +141,8 @@ async def open_site(store: Store) -> AsyncIterator[OpenSite]:
             await bot.start()
             dispatching = bot.dispatching
             access = SessionAccess(store.sign_ins, dispatching.people, dispatching.authorizer, url)
-            serve_console(web, bot, access, url=url, openid=openid)
+            asked = openid and openid(url)
+            serve_console(web, bot, access, url=url, openid=asked)
             stack.push_async_callback(web.stop)
             browser = await stack.enter_async_context(client_of(web))
             return Site(bot, web, people, access, browser)
@@ -148,3 +154,18 @@ async def open_site(store: Store) -> AsyncIterator[OpenSite]:
 async def site(open_site: OpenSite) -> Site:
     """A console at its own address, on loopback."""
     return await open_site()
+
+
+@pytest.fixture
+def router() -> Iterator[respx.MockRouter]:
+    with respx.mock(assert_all_called=False) as mocked:
+        mocked.route(host="127.0.0.1").pass_through()
+        yield mocked
+
+
+@pytest.fixture
+def slack(router: respx.MockRouter) -> Slack:
+    made = Slack()
+    router.post(TOKEN).mock(side_effect=made.token)
+    router.get(KEYS).mock(side_effect=made.keys)
+    return made

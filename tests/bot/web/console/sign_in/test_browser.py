@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from html import escape
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
-from playwright.async_api import BrowserContext, Page, expect
+from playwright.async_api import BrowserContext, Page, Route, expect
 
 from baton.bus.messages import Person
 from bot.store.sign_ins.sign_in import SignInOwner
+from bot.web.console.sign_in.slack_openid import AUTHORIZE, SlackOpenId
 from tests.bot.web.console.hostile import CORPUS, EVERYTHING, LIVE, shown, unharmed
-from tests.bot.web.console.sign_in.conftest import ANN, Site
+from tests.bot.web.console.sign_in.conftest import ANN, OpenSite, Site
+from tests.bot.web.console.sign_in.slack import Slack
 from tests.support.browser import chromium, opened, person, usable
 
 pytestmark = pytest.mark.slow
@@ -41,6 +45,33 @@ async def test_there_and_back(site: Site) -> None:
         await page.get_by_role("banner").get_by_role("button", name="Sign out").click()
         await expect(page).to_have_title("Sign in · Baton")
         assert await site.store.sign_ins.of_person("slack", "U_ANN") == []
+
+
+async def test_there_and_back_over_slack(open_site: OpenSite, slack: Slack) -> None:
+    """Our content security policy lets a browser go to Slack; the cookies of the attempt come back
+    with it from there, and it ends on the page that was wanted. Slack's own page is a stand-in."""
+    site = await open_site(openid=lambda url: SlackOpenId("1.2", "s3cret", url, lambda: "T_OURS"))
+
+    async def consent(route: Route) -> None:
+        asked = parse_qs(urlsplit(route.request.url).query)
+        slack.vouch(asked["nonce"][0])
+        answer = urlencode({"state": asked["state"][0], "code": "good-code"})
+        back = escape(f"{asked['redirect_uri'][0]}?{answer}")
+        body = f'<!doctype html><title>Slack</title><a href="{back}">Allow</a>'
+        await route.fulfill(content_type="text/html", body=body)
+
+    async with chromium() as browser, person(browser, site.web.url) as context:
+        await context.route(f"{AUTHORIZE}?*", consent)
+        page = await opened(context, "/sessions")
+        await page.get_by_role("link", name="Sign in with Slack").click()
+        await expect(page).to_have_title("Slack")
+        await page.get_by_role("link", name="Allow").click()
+        await page.wait_for_url(f"{site.web.url}/sessions")
+        await expect(page.get_by_role("heading", name="Sessions and tokens")).to_be_visible()
+        assert len(await site.store.sign_ins.of_person("slack", "U_ANN")) == 1
+        assert slack.codes == set()
+        await page.get_by_role("banner").get_by_role("button", name="Sign out").click()
+        await expect(page).to_have_title("Sign in · Baton")
 
 
 async def test_a_session_that_ends_while_somebody_types(site: Site) -> None:
