@@ -3,8 +3,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from fastapi import Depends, FastAPI
 from fastapi.security import APIKeyCookie, HTTPBearer
+from typing_extensions import override
 
 from baton.version import baton_version
 from bot.web.console.api.alerts import alert_routes
@@ -19,6 +22,7 @@ from bot.web.console.api.problems import add_problems
 from bot.web.console.api.schedules import schedule_routes
 from bot.web.console.api.servers import server_routes
 from bot.web.console.asking import Asking
+from bot.web.console.feed.event_models import event_schemas
 from bot.web.console.feed.routes import FeedRoutes
 from bot.web.console.parts import ConsoleParts
 from bot.web.console.reading.alerts import AlertReading
@@ -53,7 +57,7 @@ def build_api(
         f"the cookie begins with {SECURE_PREFIX}",
         auto_error=False,
     )
-    api = FastAPI(
+    api = _Api(
         title="Baton",
         version=baton_version(),
         description=_ABOUT,
@@ -82,3 +86,14 @@ def build_api(
     ):
         api.include_router(routes)
     return api
+
+
+class _Api(FastAPI):
+    """FastAPI describes what routes take and answer; what events hold is added to that."""
+
+    @override
+    def openapi(self) -> dict[str, Any]:
+        document = super().openapi()
+        schemas = document["components"]["schemas"]
+        document["components"]["schemas"] = {**event_schemas(), **schemas}
+        return document

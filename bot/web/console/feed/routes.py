@@ -14,6 +14,7 @@ from bot.store.jobs.news import BEGINNING, Position
 from bot.web.console.api.job_models import JobShown, RunShown, job_fields, state_of
 from bot.web.console.api.models import problems
 from bot.web.console.errors import ConsoleError, Unavailable, Unusable
+from bot.web.console.feed.event_models import EVENT_SCHEMA
 from bot.web.console.feed.event_stream import EventStream
 from bot.web.console.feed.feeds import Feeds
 from bot.web.console.feed.frame import Rendering
@@ -39,7 +40,7 @@ _EVENTS: dict[int | str, dict[str, Any]] = {
         "description": "The events `news`, `resync` (read the lines again: some are in no event) "
         "and `end`. The data of the first two is a frame: `revision`, `job`, the `runs` that "
         "changed and the new `lines`. The ID of an event says where to go on.",
-        "content": {"text/event-stream": {"schema": {"type": "string"}}},
+        "content": {"text/event-stream": {"itemSchema": EVENT_SCHEMA}},
     },
     204: {"description": "The job has ended, and everything was sent"},
     **problems(404, 429),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -55,6 +56,56 @@ async def test_what_the_pages_show_is_there(console: Console) -> None:
         *("/asks", "/plans", "/commands", "/me", "/servers", "/alerts", "/alerts/history"),
         *("/schedules", "/audit", "/jobs/{id}/cancel", "/jobs/{id}/retry", "/jobs/{id}/repeat"),
     } <= paths
+
+
+async def test_events_are_described_as_they_are_sent(console: Console) -> None:
+    """The data of each event has the fields that the document gives it, and no others, down to the
+    lines; whoever makes a client of the document needs no example."""
+    found = await document(console)
+    schemas = found["components"]["schemas"]
+    content = found["paths"]["/jobs/{job}/events"]["get"]["responses"]["200"]["content"]
+    described = {
+        kind: schemas[_named(one["properties"]["data"]["contentSchema"])]
+        for one in content["text/event-stream"]["itemSchema"]["oneOf"]
+        for kind in one["properties"]["event"]["enum"]
+    }
+    assert described.keys() == {"news", "resync", "end"}
+    job = (await console.ask("ship shop prod")).json()["job"]
+    kinds: set[str] = set()
+    async with (
+        asyncio.timeout(60),
+        console.client.stream("GET", f"/api/v1/jobs/{job}/events") as answer,
+    ):
+        kind, lines = "", 0
+        async for row in answer.aiter_lines():
+            name, _, value = row.partition(": ")
+            kind = value if name == "event" else kind
+            if name == "data":
+                kinds.add(kind)
+                data = json.loads(value)
+                lines += len(data.get("lines", ()))
+                _holds(data, described[kind], schemas)
+            if kind == "end" and not row:
+                break
+    assert kinds == {"news", "end"}
+    assert lines
+
+
+def _named(reference: dict[str, Any]) -> str:
+    return str(reference["$ref"].rpartition("/")[2])
+
+
+def _holds(data: Any, schema: dict[str, Any], schemas: dict[str, Any]) -> None:
+    """Raise AssertionError if `data` has other fields than `schema` says, at any depth."""
+    if "$ref" in schema:
+        schema = schemas[_named(schema)]
+    if isinstance(data, list):
+        for each in data:
+            _holds(each, schema["items"], schemas)
+    elif isinstance(data, dict) and "properties" in schema:
+        assert data.keys() == schema["properties"].keys(), schema["title"]
+        for name, value in data.items():
+            _holds(value, schema["properties"][name], schemas)
 
 
 async def test_what_takes_a_body_says_how_it_may_be_refused(console: Console) -> None:
