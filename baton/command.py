@@ -82,6 +82,9 @@ class Command(BaseModel):
     """Seconds that a run may take before its agent ends it."""
     changes: ClassVar[bool] = True
     """Whether it changes a server. What only looks is shown more briefly."""
+    surveys: ClassVar[bool] = False
+    """Whether a server can say before what it would do: its consumer defines `survey`. People who
+    approve it are shown that."""
     verbatim: ClassVar[bool] = False
     """Whether its one field takes all words as they come, those that look like options too: they
     ask for something else, as in `/schedule deploy shop prod --ref v2 weekdays at 9am`."""

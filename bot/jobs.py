@@ -23,6 +23,7 @@ from baton.bus.messages import (
     State,
 )
 from baton.outcome import RunReport
+from bot.holds import Hold, Vote
 
 CONSOLE = "console"
 """The front of what is asked on the pages of the console, or over its API. It has no posts: a page
@@ -44,6 +45,7 @@ URGENCY = (
     State.ACCEPTED,
     State.SENT,
     State.QUEUED,
+    State.HELD,
     State.SUCCEEDED,
 )
 """The states in the order in which they need attention."""
@@ -111,6 +113,13 @@ class Job:
     """The job under whose post it is shown, if it has none of its own in the channel."""
     hidden: bool = False
     """Nothing of it is shown, or not yet."""
+    hold: Hold | None = None
+    """What it waits for, or waited for, before it starts."""
+    votes: tuple[Vote, ...] = ()
+    """What people have said about that, oldest first."""
+    plan: Mapping[str, JsonValue] = field(default_factory=dict)
+    """What they were asked about (baton.plan); empty if nobody was asked, or not yet."""
+    plan_digest: str = ""
 
     @property
     def subject(self) -> Subject:
@@ -122,7 +131,8 @@ class Job:
 class RunRecord:
     """A job's share on one server, as the ledger has it.
 
-    `deadline`: by when it must be sent, and from then on by when its server must have accepted it.
+    `deadline`: by when it must be sent, and from then on by when its server must have accepted it;
+    while it is held, by when it must start.
     `timeout`: seconds that it may run after that.
     `sequence`: the last update that was applied. `late`: a different end, received after the first.
     """
@@ -225,7 +235,8 @@ class OutboxMessage:
 
 @dataclass(frozen=True, slots=True)
 class NewJob:
-    """What a request writes in one transaction: the job, its runs, and the messages to be sent."""
+    """What a request writes in one transaction: the job, its runs, and the messages to be
+    sent. There is none for a run that is held."""
 
     job: Job
     runs: tuple[RunRecord, ...]
@@ -296,6 +307,9 @@ def job_state(runs: Sequence[RunRecord]) -> State:
 def overall_state(states: Collection[State], begun: bool) -> State:
     """Return the state of a job whose runs are in `states`; `begun` says that a server has accepted
     it."""
-    if not all(state.final for state in states):
+    open_states = {state for state in states if not state.final}
+    if open_states:
+        if open_states == {State.HELD}:
+            return State.HELD
         return State.RUNNING if begun else State.SENT
     return min(states, key=URGENCY.index, default=State.SUCCEEDED)

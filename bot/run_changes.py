@@ -19,7 +19,7 @@ GRACE = 15.0
 on its way."""
 
 
-_ORDER = {State.QUEUED: 0, State.SENT: 1, State.ACCEPTED: 2, State.RUNNING: 3}
+_ORDER = {State.HELD: -1, State.QUEUED: 0, State.SENT: 1, State.ACCEPTED: 2, State.RUNNING: 3}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +37,11 @@ def apply(run: RunRecord, message: Update | Pong, at: datetime) -> Applied | Non
     """Return what `message`, received at `at`, changes in `run`; None if it changes nothing.
 
     A run that has ended keeps its state; a different end that is received later becomes `late`. An
-    update whose sequence is not past the last one applied was received before.
+    update whose sequence is not past the last one applied was received before. Nobody was asked for
+    a run that is held.
     """
+    if run.state is State.HELD:
+        return None
     if isinstance(message, Pong):
         return _apply_pong(run, message, at)
     if message.sequence <= run.sequence:
@@ -101,6 +104,8 @@ def ends_at(run: RunRecord) -> datetime | None:
     """Return when the ledger closes `run` if nothing more is received; None once it has ended."""
     if run.state.final:
         return None
+    if run.state is State.HELD:
+        return run.deadline
     if run.state in (State.QUEUED, State.SENT):
         return run.deadline + timedelta(seconds=GRACE)
     return (run.started or run.deadline) + timedelta(seconds=_time_limit(run) + GRACE)
@@ -120,9 +125,11 @@ def close_if_overdue(run: RunRecord, now: datetime, seeing_since: datetime | Non
 
     `seeing_since` is when our own link to RabbitMQ came up, None while it is lost. What was
     reported while it was lost is received only after that, so no run is closed within GRACE
-    seconds of it.
+    seconds of it. A run that is held was not sent, so that does not matter to it.
     """
     end = ends_at(run)
+    if run.state is State.HELD and end is not None and now >= end:
+        return close(run, State.EXPIRED, "not started in time", now)
     if end is None or seeing_since is None or now < end:
         return run
     if now < seeing_since + timedelta(seconds=GRACE):

@@ -16,6 +16,7 @@ from baton.errors import SettingsError
 from baton.fields import Host, Name
 from baton.settings import BusSettings, FileSettings, Table, load
 from bot.dispatch.console_address import is_loopback
+from bot.dispatch.gates.tables import GateTable
 from bot.dispatch.policy import EnvironmentTable, Policy, Rule
 from bot.dispatch.rate_limiter import LimitsTable
 from bot.jobs import Place
@@ -196,6 +197,7 @@ class BotSettings(FileSettings):
     limits: LimitsTable = LimitsTable()
     allow: tuple[Rule, ...] = ()
     environments: Mapping[Name, EnvironmentTable] = Field(default_factory=dict)
+    gate: tuple[GateTable, ...] = ()
 
     @property
     def policy(self) -> Policy:
@@ -224,12 +226,12 @@ def load_bot(file: Path | None, environ: Mapping[str, str]) -> BotSettings:
 
 def _of_rule(key: str) -> str:
     """Return `allow.0.who` as people count: `[[allow]] rule 1: who`."""
-    found = re.fullmatch(r"allow\.(\d+)(?:\.(\w+))?(?:\.(\d+))?", key)
+    found = re.fullmatch(r"(allow|gate)\.(\d+)(?:\.(\w+))?(?:\.(\d+))?", key)
     if found is None:
         return key
-    rule, name, number = found.groups()
+    table, rule, name, number = found.groups()
     which = f", number {int(number) + 1}" if number else ""
-    return f"[[allow]] rule {int(rule) + 1}" + (f": {name}{which}" if name else "")
+    return f"[[{table}]] rule {int(rule) + 1}" + (f": {name}{which}" if name else "")
 
 
 def complete(settings: BotSettings, file: Path | None) -> BotSettings:

@@ -36,6 +36,7 @@ from baton.bus.bounds import (
     at_most,
     together_small,
 )
+from baton.bus.plans import Plan
 from baton.errors import InvalidMessage, UnknownType
 from baton.fields import Address, Host, Name, meaning
 from baton.text.printable import printable
@@ -60,8 +61,12 @@ _SHIFTS = range(70, -1, -10)
 
 
 class State(StrEnum):
-    """The state of a run. A run ends in exactly one of the final states."""
+    """The state of a run. A run ends in exactly one of the final states.
 
+    `held` is before everything else: it waits for people, and nothing was sent.
+    """
+
+    HELD = "held"
     QUEUED = "queued"
     SENT = "sent"
     ACCEPTED = "accepted"
@@ -82,7 +87,7 @@ class State(StrEnum):
         return self not in _OPEN
 
 
-_OPEN = frozenset({State.QUEUED, State.SENT, State.ACCEPTED, State.RUNNING})
+_OPEN = frozenset({State.HELD, State.QUEUED, State.SENT, State.ACCEPTED, State.RUNNING})
 
 LAST_SEQUENCE = 2**31 - 1
 """The sequence of a final update whose sender does not know how many came before it."""
@@ -226,6 +231,8 @@ class Request(_JobMessage):
     deadline: Moment
     timeout: Seconds = 900.0
     requester: Person
+    plan: Plan | None = None
+    """What people have approved, if they were asked: the agent does that, or refuses."""
 
 
 class Cancel(_JobMessage):

@@ -109,6 +109,19 @@ class Client:
         """Ask a job again, with the same options."""
         return self._as(AskResult, await self._http.post(f"/jobs/{_part(job)}/repeat"))
 
+    async def approve(self, job: str) -> AskResult:
+        """Approve a job that waits for others than its asker, as `/approve` does."""
+        return self._as(AskResult, await self._http.post(f"/jobs/{_part(job)}/approve"))
+
+    async def confirm(self, job: str) -> AskResult:
+        """Confirm a job that you asked for, as `/confirm` does."""
+        return self._as(AskResult, await self._http.post(f"/jobs/{_part(job)}/confirm"))
+
+    async def deny(self, job: str, because: str = "") -> AskResult:
+        """Deny a job that waits for people, as `/deny` does."""
+        query = f"?because={quote(because, safe='')}" if because else ""
+        return self._as(AskResult, await self._http.post(f"/jobs/{_part(job)}/deny{query}"))
+
     async def commands(self) -> list[CommandHelp]:
         """Return the commands that can be asked."""
         return [self._as(CommandHelp, one) for one in (await self.page("commands"))["commands"]]

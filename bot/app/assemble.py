@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import socket
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -30,6 +30,7 @@ from bot.app.periodic import PeriodicTasks
 from bot.app.upkeep import Upkeep
 from bot.app.with_alerts import AlertParts, AlertsConfig, NoAlerts, WithAlerts
 from bot.dispatch.console_address import ConsoleAddress
+from bot.dispatch.gates.tables import GateTable
 from bot.dispatch.live_commands import LiveCommands
 from bot.dispatch.policy import Policy
 from bot.dispatch.rate_limiter import PersonRateLimiter
@@ -39,6 +40,7 @@ from bot.ingest.sender_verification import SenderVerifier
 from bot.ingest.updates import UpdateConsumer
 from bot.jobs import Place
 from bot.leader import LEASE_SECONDS
+from bot.outbox.holding import HeldJobs, ask_nobody
 from bot.outbox.relay import OutboxRelay
 from bot.posts.job_posts import JobPosts
 from bot.posts.reconciler import PostReconciler
@@ -70,6 +72,7 @@ def assemble(
     audit_heads: Place | None = None,
     signer: Signer = UNSIGNED,
     agent_keys: Mapping[str, PublicKey] | None = None,
+    gates: Sequence[GateTable] = (),
 ) -> Bot:
     """Return a bot that has not started.
 
@@ -77,7 +80,8 @@ def assemble(
     how often each person may ask, if that is limited; `more` returns what the bot answers itself
     beside what every bot does; without `alerts` it has none; `console` is where people open the
     console, if it has one; `audit_heads` is where the head of the audit log is posted each day.
-    `signer` signs what it asks of servers, `agent_keys` are the keys of those that sign too.
+    `signer` signs what it asks of servers, `agent_keys` are the keys of those that sign too. What
+    one of `gates` matches is held until people agree.
     """
     # two bots, or one before and after a restart, may share the name that they were given
     name = f"{name or socket.gethostname()}/{os.getpid()}/{new_id()[:6]}"
@@ -142,6 +146,7 @@ def assemble(
         pace=pace,
         more=more,
         console=console,
+        gates=gates,
     )
     job_posts = JobPosts(store.ledger, live, servers.visibility, alerting.job_ended, console)
     sources = (job_posts, SchedulePosts(store.schedules))
@@ -154,6 +159,16 @@ def assemble(
         poll=upkeep.POLL_INTERVAL,
         priority=priority,
         signer=signer,
+        clock=clock,
+    )
+    held_jobs = HeldJobs(
+        store.ledger,
+        dispatching.start_check.hindrance,
+        ask_nobody,
+        dispatching.start_check.hosts,
+        lambda job: bot.job_changed(job),
+        source=name,
+        poll=upkeep.POLL_INTERVAL,
         clock=clock,
     )
     updates = UpdateConsumer(
@@ -180,6 +195,7 @@ def assemble(
         job_posts=job_posts,
         reconciler=reconciler,
         relay=relay,
+        held_jobs=held_jobs,
         updates=updates,
         front_ends=front_ends,
         alerts=alerting,

@@ -25,6 +25,7 @@ from bot.fronts.protocol import Front
 from bot.ingest.rejections import Rejections
 from bot.ingest.updates import UpdateConsumer
 from bot.leader import Leader
+from bot.outbox.holding import HeldJobs
 from bot.outbox.relay import OutboxRelay
 from bot.posts.job_posts import JobPosts
 from bot.posts.reconciler import PostReconciler
@@ -47,6 +48,7 @@ class Bot:
     job_posts: JobPosts
     reconciler: PostReconciler
     relay: OutboxRelay
+    held_jobs: HeldJobs
     updates: UpdateConsumer
     front_ends: FrontEnds
     alerts: WithAlerts | NoAlerts
@@ -122,6 +124,7 @@ class Bot:
         """Send and show `job`, if this bot leads. Another leader finds it in the database."""
         if self.leader.leading:
             self.relay.wake()
+            self.held_jobs.wake()
             self.reconciler.mark_dirty(job)
 
     async def _begin(self) -> None:
@@ -131,6 +134,7 @@ class Bot:
         listening = self._listening = self.parts.start(self.updates.start(), "consuming updates")
         self._leading = [
             self.parts.start(self.relay.run(), "sending requests"),
+            self.parts.start(self.held_jobs.run(), "starting what was held"),
             *(self.parts.start(one.run(), "rendering posts") for one in self.reconcilers),
         ]
         self.periodic.add(

@@ -3,7 +3,7 @@ and benches that need no more of a bot."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -23,6 +23,8 @@ from bot.dispatch.console_address import ConsoleAddress
 from bot.dispatch.dead_letters import DeadLetters
 from bot.dispatch.dispatcher import CommandDispatcher
 from bot.dispatch.gates.gatekeeper import Gatekeeper
+from bot.dispatch.gates.start_check import StartCheck
+from bot.dispatch.gates.tables import GateTable
 from bot.dispatch.live_commands import LiveCommands
 from bot.dispatch.people import Directories
 from bot.dispatch.planner import Planner
@@ -60,6 +62,7 @@ class Dispatching:
     schedules: ScheduleAccess
     letters: DeadLetters
     commands: LiveCommands
+    start_check: StartCheck
 
 
 def commands_of(known: Commands, *more: Extension) -> Commands:
@@ -87,6 +90,7 @@ def assemble_dispatch(
     pace: PersonRateLimiter | None = None,
     more: MoreBuiltins = lambda audit: (),
     console: ConsoleAddress | None = None,
+    gates: Sequence[GateTable] = (),
 ) -> Dispatching:
     """Wire who takes what people ask, and who asks by schedules.
 
@@ -95,11 +99,11 @@ def assemble_dispatch(
     `on_result` with what the firings of a schedule came to. `alert_runner` and `alert_reloader` are
     those of the alerts that people ask about, if this bot has any. `more` returns what the bot
     answers itself beside ANSWERED_HERE; `console` is where people open the console, if there is
-    one.
+    one. What one of `gates` matches is held until people agree.
     """
     audit, people, letters = AuditLog(store.audit), Directories(), DeadLetters(channel)
     authorizer = Authorizer(policy, commands)
-    planner = Planner(servers, authorizer, source)
+    planner = Planner(servers, authorizer, source, gates)
     gatekeeper = Gatekeeper(planner, authorizer, clock)
     firer = ScheduleFirer(commands, gatekeeper, audit, people, clock)
     scheduler = Scheduler(store.schedules, firer, people, job_changed, on_result)
@@ -158,5 +162,14 @@ def assemble_dispatch(
         clock=clock,
     )
     return Dispatching(
-        dispatcher, scheduler, handlers, authorizer, audit, people, access, letters, commands
+        dispatcher,
+        scheduler,
+        handlers,
+        authorizer,
+        audit,
+        people,
+        access,
+        letters,
+        commands,
+        StartCheck(commands, authorizer, people, servers),
     )

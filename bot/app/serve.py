@@ -78,6 +78,7 @@ async def serve(settings: BotSettings, *, strict: bool = False) -> None:
             channel,
             commands,
             settings.policy,
+            gates=settings.gate,
             name=settings.bot.name,
             retention=timedelta(days=settings.bot.retention_days),
             pace=PersonRateLimiter(settings.limits),

@@ -22,6 +22,7 @@ from bot.builtins.log import LogCommand, LogHandler
 from bot.builtins.retry import RetryCommand, RetryHandler
 from bot.builtins.run import RunCommand, RunHandler, waiting_in
 from bot.builtins.token import TokenCommand, TokenHandler
+from bot.builtins.vote import ApproveCommand, ConfirmCommand, DenyCommand, VoteHandler
 from bot.builtins.why import Why, WhyCommand, WhyHandler
 from bot.dispatch.audit_log import AuditLog
 from bot.dispatch.authorizer import Authorizer
@@ -70,6 +71,9 @@ BUILTINS: tuple[BuiltinEntry[Any], ...] = (
         CancelCommand,
         lambda it: CancelHandler(it.store.ledger, it.authorizer, it.audit, it.job_changed),
     ),
+    BuiltinEntry(ApproveCommand, lambda it: _votes(it)),
+    BuiltinEntry(ConfirmCommand, lambda it: _votes(it)),
+    BuiltinEntry(DenyCommand, lambda it: _votes(it)),
     BuiltinEntry(
         RetryCommand,
         lambda it: RetryHandler(
@@ -111,6 +115,10 @@ BUILTINS: tuple[BuiltinEntry[Any], ...] = (
         TokenCommand, lambda it: TokenHandler(it.store.sign_ins, it.console, it.audit, it.clock)
     ),
 )
+
+
+def _votes(it: BuiltinParts) -> VoteHandler:
+    return VoteHandler(it.store.ledger, it.authorizer, it.audit, it.job_changed)
 
 
 def pair_builtins(parts: BuiltinParts) -> list[Builtin[Any]]:

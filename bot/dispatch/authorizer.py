@@ -17,6 +17,15 @@ from bot.jobs import AuditEntry, Job, Place
 Judge = Callable[[frozenset[str]], Refusal | None]
 
 
+def undecided(error: BatonError) -> Refusal:
+    """Return why nothing can be decided that depends on the groups of somebody, after `error`."""
+    return Refusal(
+        "Your permissions cannot be checked now: your user groups could not be looked up. Nothing "
+        f"was done. Try again in a minute. Reason: {error}",
+        "undecided",
+    )
+
+
 class Authorizer:
     """Says who may ask and read what, by `policy`. `commands` says which commands change
     servers."""

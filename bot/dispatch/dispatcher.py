@@ -222,25 +222,32 @@ class CommandDispatcher(Dispatcher):
         return await self.ask(f"cancel {job}", asker=asker, groups=groups, place=place, key=key)
 
     @override
-    async def cancel_in_thread(
-        self, place: Place, *, asker: Person, groups: GroupLookup, key: str = ""
+    async def ask_in_thread(
+        self, text: str, place: Place, *, asker: Person, groups: GroupLookup, key: str = ""
     ) -> Reply:
-        """Cancel the job that is shown in the thread of `place`; of several that are open the only
-        one of `asker`'s own."""
+        """Take `text`, which begins with cancel, approve, confirm or deny, about the job that is
+        shown in the thread of `place`; of several that are open it is the only one of `asker`'s
+        own, or the only one that waits for people."""
+        verb, _, rest = text.strip().partition(" ")
         try:
             jobs = await self._jobs_in_thread(place)
         except DatabaseUnavailable as error:
             return self._nothing_done(error)
-        asked = Invocation("cancel", asker, place, key, self._clock())
+        asked = Invocation(storable(text), asker, place, key, self._clock())
         if not jobs:
             return await self._reject(asked, "There is no job in this thread.")
-        own = [job for job in jobs if job.asked_by.id == asker.id]
+        if verb == "cancel":
+            own = [job for job in jobs if job.asked_by.id == asker.id]
+        else:
+            own = [job for job in jobs if job.hold is not None and job.hold.opened is None]
         job, *others = own if len(own) == 1 else jobs
         if others:
-            names = "; ".join(f"cancel {short_id(one.id)} ({one.title})" for one in (job, *others))
+            names = "; ".join(f"{verb} {short_id(one.id)} ({one.title})" for one in (job, *others))
             several = f"This thread has {len(jobs)} open jobs. Choose one: {names}."
             return await self._reject(asked, several)
-        return await self.cancel(job.id, asker=asker, groups=groups, place=place, key=key)
+        words = f"{verb} {job.id} {rest}".strip()
+        key = key or f"{verb}/{job.id}"
+        return await self.ask(words, asker=asker, groups=groups, place=place, key=key)
 
     async def _jobs_in_thread(self, place: Place) -> list[Job]:
         """Return the open jobs of a thread, or if there is none the newest that is over. Raises

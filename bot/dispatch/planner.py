@@ -16,6 +16,8 @@ from baton.outcome import named
 from bot.dispatch.authorizer import Authorizer
 from bot.dispatch.context import CommandContext, Invocation
 from bot.dispatch.gates.finding import Finding
+from bot.dispatch.gates.holding import held_if_ruled
+from bot.dispatch.gates.tables import GateTable
 from bot.dispatch.policy import Refusal, access_requests
 from bot.jobs import Job, NewJob, OutboxMessage, RunRecord
 from bot.servers.inventory import select_servers
@@ -41,12 +43,20 @@ class Denied:
 
 class Planner:
     """Plans jobs for the servers that `known` knows, as far as `authorizer` lets people ask for
-    them. `source` is this bot, as it signs its requests."""
+    them. `source` is this bot, as it signs its requests. What one of `gates` matches is held
+    until people agree."""
 
-    def __init__(self, known: Known, authorizer: Authorizer, source: str) -> None:
+    def __init__(
+        self,
+        known: Known,
+        authorizer: Authorizer,
+        source: str,
+        gates: Sequence[GateTable] = (),
+    ) -> None:
         self._known = known
         self._authorizer = authorizer
         self._source = source
+        self._gates = gates
 
     async def authorize_and_plan(
         self, command: Command, context: CommandContext, only: Collection[str] | None = None
@@ -67,7 +77,10 @@ class Planner:
         if refusal is not None and set(where.split(", ")) <= self._authorizer.environments(servers):
             return Denied(refusal, where)
         new = new or plan_job(command, asked, servers, self._source, only)
-        return new if refusal is None else Denied(refusal, where)
+        if refusal is not None:
+            return Denied(refusal, where)
+        whole = only is None and command.target.host is None
+        return held_if_ruled(new, command, self._gates, asked.at, whole=whole)
 
     async def _plan_anywhere(
         self,

@@ -44,7 +44,8 @@ class Dispatcher(Protocol):
     ) -> Reply:
         """Cancel what is left of a job."""
 
-    async def cancel_in_thread(
-        self, place: Place, *, asker: Person, groups: GroupLookup, key: str = ""
+    async def ask_in_thread(
+        self, text: str, place: Place, *, asker: Person, groups: GroupLookup, key: str = ""
     ) -> Reply:
-        """Cancel the job that is shown in the thread of `place`."""
+        """Take `cancel`, `approve`, `confirm` or `deny because ...` about the job that is shown in
+        the thread of `place`."""

@@ -24,9 +24,11 @@ from bot.content import (
     Post,
     Row,
 )
+from bot.holds import waits_for
 from bot.jobs import URGENCY, Job, RunRecord, Tail, all_ended, counts, job_state
 from bot.posts import grouping
 from bot.servers.server_visibility import ServerVisibility
+from bot.waiting import hold_lines, vote_buttons
 
 MAX_ROWS = 20
 """Servers that are listed in a post; the rest are counted."""
@@ -56,6 +58,9 @@ def render_job(
     shown = tuple(_server_shown(post) for post in thread)
     content = replace(content, shown_in_thread=shown, page=page)
     posts = [held(job.id, content), *thread]
+    if job.hold is not None and job.hold.warning:
+        notice = NoticeContent(job.hold.warning, State.HELD, job.id)
+        posts.append(Post(f"{job.id}?", notice, parent=job.id))
     bad = [run for run in runs if run.state in _BAD] if command.changes else []
     if bad:
         notice = NoticeContent(_failure(job, bad), job_state(bad), job.id)
@@ -116,7 +121,10 @@ def _job_content(
     if job.cancelled_by and not ended:
         summary += f"; cancellation requested by {job.cancelled_by.label}"
     rows: tuple[Row, ...] = ()
-    lines = list(outcome.lines)
+    lines = [*hold_lines(job), *outcome.lines]
+    waiting = job_state(runs) is State.HELD and job.hold is not None
+    if waiting and job.hold is not None:
+        summary = waits_for(job.hold, job.votes, job.plan_digest, len(runs))
     if command.reach in (Reach.EACH, Reach.QUEUE):
         ordered = sorted(runs, key=lambda run: run.host)
         if len(ordered) > MAX_ROWS:
@@ -126,7 +134,10 @@ def _job_content(
         rows = tuple(_row(run, job, visibility) for run in ordered[:MAX_ROWS])
     buttons: tuple[Button, ...] = ()
     if not ended and command.changes and job.cancelled_by is None:
-        buttons = (Button(CANCEL, "Cancel", job.id, f"Cancel {job.title}?", danger=True),)
+        label = "Withdraw" if waiting else "Cancel"
+        buttons = (Button(CANCEL, label, job.id, f"{label} {job.title}?", danger=True),)
+        if waiting:
+            buttons = (*vote_buttons(job), *buttons)
     return JobContent(
         title=job.title,
         asked_by=job.asked_by.id,
@@ -144,7 +155,7 @@ def _hint(job: Job, runs: Sequence[RunRecord], visibility: ServerVisibility) -> 
     """Return what limits the truth of the post: that the bot is blind, or that a request never left
     it."""
     if not all_ended(runs):
-        if visibility.blind_since is None:
+        if visibility.blind_since is None or job_state(runs) is State.HELD:
             return ""
         since = _moment(visibility.blind_since, job)
         hint = f"No connection to RabbitMQ since {since}: this shows the last known state."
@@ -160,6 +171,8 @@ def _row(run: RunRecord, job: Job, visibility: ServerVisibility) -> Row:
         if visibility.blind_since is None and run.queue in visibility.idle:
             since = _moment(visibility.idle[run.queue], job)
             text += f": none of this queue is running, the last sign of one came at {since}"
+    elif run.state is State.HELD:
+        text = ""
     elif run.state in (State.QUEUED, State.SENT):
         text = "waiting for its agent"
         if visibility.blind_since is None and run.host in visibility.left:

@@ -1,7 +1,7 @@
 """The subcommands of `baton` that use a console, as a person or a script does.
 
     chat         ask, and every command of the chat by its name
-    jobs         jobs, log, cancel, retry            lists       servers, alerts, schedule, audit
+    jobs         jobs, log, cancel, approve, retry   lists       servers, alerts, schedule, audit
     watching     a job, until it has ended           views, live what is shown of it
     login        login, logout                       completion  what a shell completes
     session      one use of a console                exit_codes  what its end means
@@ -23,6 +23,9 @@ def add_console(app: typer.Typer) -> None:
     app.command()(jobs.jobs)
     app.command()(jobs.log)
     app.command()(jobs.cancel)
+    app.command()(jobs.approve)
+    app.command()(jobs.confirm)
+    app.command()(jobs.deny)
     app.command()(jobs.retry)
     app.command()(lists.servers)
     app.add_typer(lists.schedule_app, name="schedule")

@@ -1,4 +1,4 @@
-"""`baton jobs | log | cancel | retry`."""
+"""`baton jobs | log | cancel | approve | confirm | deny | retry`."""
 
 from __future__ import annotations
 
@@ -150,6 +150,40 @@ def cancel(job: JobArgument, as_json: JsonOption = False) -> None:
 
     async def work(session: ConsoleSession) -> int:
         asked = await session.client.cancel(job)
+        return await answer(session, asked, follow=False, as_json=as_json)
+
+    run(work)
+
+
+def approve(job: JobArgument, follow: WatchOption = False, as_json: JsonOption = False) -> None:
+    """Approve a job that waits for others than its asker."""
+
+    async def work(session: ConsoleSession) -> int:
+        asked = await session.client.approve(job)
+        return await answer(session, asked, follow=follow, as_json=as_json)
+
+    run(work)
+
+
+def confirm(job: JobArgument, follow: WatchOption = False, as_json: JsonOption = False) -> None:
+    """Confirm a job that you asked for."""
+
+    async def work(session: ConsoleSession) -> int:
+        asked = await session.client.confirm(job)
+        return await answer(session, asked, follow=follow, as_json=as_json)
+
+    run(work)
+
+
+def deny(
+    job: JobArgument,
+    because: Annotated[str, typer.Option(help="Why, for whoever asked.")] = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Deny a job that waits for people: it ends, and nothing is sent."""
+
+    async def work(session: ConsoleSession) -> int:
+        asked = await session.client.deny(job, because)
         return await answer(session, asked, follow=False, as_json=as_json)
 
     run(work)

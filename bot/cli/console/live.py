@@ -27,6 +27,7 @@ STYLES = {
     "lost": "bold magenta",
     "interrupted": "bold magenta",
     "running": "cyan",
+    "held": "yellow",
 }
 BAR = 20
 KEPT_FREE = 4

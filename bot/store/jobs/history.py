@@ -30,9 +30,10 @@ class JobOutcome(StrEnum):
     """How the jobs went that are looked for. `open`: not all servers have ended. `succeeded`: all
     servers did. `unsuccessful`: all have ended, and not all succeeded. `went-wrong`: these without
     those of which nothing worse was the end than that somebody cancelled them. The others: some
-    server ended so."""
+    server ended so, or is `held`: people have yet to agree."""
 
     OPEN = "open"
+    HELD = "held"
     SUCCEEDED = "succeeded"
     UNSUCCESSFUL = "unsuccessful"
     WENT_WRONG = "went-wrong"

@@ -45,6 +45,8 @@ _OF_A_JOB = (
     jobs.c.sent,
     jobs.c.waits_until,
     jobs.c.revision,
+    jobs.c.hold,
+    jobs.c.plan_digest,
 )
 
 # statements are built once: building one takes longer than running it

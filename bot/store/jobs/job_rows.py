@@ -5,10 +5,16 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+import structlog
+from pydantic import ValidationError
+
 from baton.bus.messages import Message, Person, Request, State, decode, encode
+from bot.holds import Hold
 from bot.jobs import AuditEntry, Job, NewJob, OutboxMessage, Place, RunRecord
 from bot.run_changes import GRACE, ends_at
 from bot.store.database.sql import AnyRow
+
+log = structlog.get_logger(__name__)
 
 Values = dict[str, Any]
 
@@ -45,6 +51,9 @@ def job_row(new: NewJob) -> Values:
         "revision": job.revision,
         "under": job.under,
         "hidden": job.hidden,
+        "hold": {} if job.hold is None else job.hold.model_dump(mode="json"),
+        "plan": dict(job.plan),
+        "plan_digest": job.plan_digest,
         "broadcast": broadcast is not None,
         "deadline": broadcast.deadline if broadcast else None,
         "timeout": timeout,
@@ -75,7 +84,22 @@ def job_of(row: AnyRow) -> Job:
         revision=row.revision,
         under=row.under,
         hidden=row.hidden,
+        hold=hold_of(row.hold),
+        plan=row.plan if isinstance(row.plan, dict) else {},
+        plan_digest=row.plan_digest,
     )
+
+
+def hold_of(value: object) -> Hold | None:
+    """Return the hold in a column; None if it is empty, or cannot be read because another version
+    wrote it."""
+    if not value:
+        return None
+    try:
+        return Hold.model_validate(value)
+    except ValidationError as error:
+        log.error("a hold in the database cannot be read", reason=str(error.errors()[0]["msg"]))
+        return None
 
 
 def run_row(run: RunRecord, lines: int = 0, size: int = 0) -> Values:

@@ -14,6 +14,7 @@ from types import MappingProxyType
 
 from baton.bus.batching import Batcher
 from baton.bus.messages import Person, Pong, Update, now
+from bot.holds import Vote
 from bot.jobs import AuditEntry, Cancelled, Job, NewJob, OutboxMessage, Tail
 from bot.store.database.transactions import Database, Work
 from bot.store.errors import StoreError
@@ -35,6 +36,7 @@ from bot.store.output.log_lines import Found, LogLine, LogQuery, LogSearch
 from bot.store.output.log_slices import LogPosition, RunOutput, Slice
 from bot.store.output.log_window import LineName, LogView, LogWindow, Side
 from bot.store.output.outputs import OutputLine
+from bot.store.safety import held_jobs, votes
 
 BATCH_SIZE = 1000
 """Messages in one transaction, at most."""
@@ -151,10 +153,8 @@ class Ledger:
         return changed
 
     async def close_overdue(self, at: datetime, seeing_since: datetime | None) -> set[str]:
-        """Close the runs whose time is over (`bot.jobs.close_if_overdue`); return the ids of the
-        jobs that changed."""
-        if seeing_since is None:
-            return set()
+        """Close the runs whose time is over (`bot.run_changes.close_if_overdue`); return the ids of
+        the jobs that changed. While the link to RabbitMQ is lost only those that are held end."""
         work = partial(updates.close_overdue, at=at, seeing_since=seeing_since)
         return await self._changed(work)
 
@@ -179,6 +179,25 @@ class Ledger:
         cancelled = await self._database.write(work)
         self.changes.announce([job])
         return cancelled
+
+    async def held(self) -> dict[str, queries.JobWithRuns]:
+        """Return the jobs of which a run is held, by ID, each as from `job`."""
+        names = await self._database.read(held_jobs.held_jobs)
+        return await self.jobs(names) if names else {}
+
+    async def change_held(self, job: str, change: held_jobs.Change, at: datetime) -> bool:
+        """Change `job`, of which a run is held, as `change` says of it as it is then; return
+        whether anything changed."""
+        work = partial(held_jobs.change_held, id=job, change=change, at=at)
+        changed = await self._database.write(work)
+        self.changes.announce([job] if changed else [])
+        return changed
+
+    async def vote(self, job: str, said: Vote) -> votes.Voted | None:
+        """Write what somebody says about `job`, which is held; None if there is no such job."""
+        voted = await self._database.write(partial(votes.vote, id=job, said=said))
+        self.changes.announce([job] if voted is not None and voted.counted else [])
+        return voted
 
     async def job(self, name: str) -> queries.JobWithRuns | None:
         """Return the job of that id and its runs, by host and attempt."""

@@ -20,6 +20,7 @@ from bot.store.database.sql import AnyRow, as_of_one_moment
 from bot.store.jobs.job_changes import runs_of
 from bot.store.jobs.job_rows import job_of
 from bot.store.jobs.schedule_post_rows import OF_SCHEDULES
+from bot.store.safety.votes import with_votes
 from bot.store.tables.job_tables import jobs, output
 
 PIECES = 500
@@ -131,7 +132,7 @@ def news(connection: Connection, name: str, after: Position, limit: int) -> News
     row = connection.execute(_JOB, {"name": name}).one_or_none()
     if row is None:
         return None
-    job = job_of(row)
+    job = with_votes(connection, {row.id: job_of(row)})[row.id]
     found = pieces(connection, name, after, job.revision, limit + 1)
     unstamped = connection.execute(_UNSTAMPED, {"name": name}).scalar_one()
     runs = tuple(runs_of(connection, name))

@@ -24,6 +24,7 @@ log = structlog.get_logger(__name__)
 
 NO_AGENT = "no agent has a queue for this server in RabbitMQ"
 CANCELLED_UNSENT = "cancelled before it was sent"
+WITHDRAWN = "withdrawn before it started"
 NOT_STOPPED = "not stopped: no agent has a queue for this server in RabbitMQ"
 NO_WORKER = "no worker has ever served this queue, so RabbitMQ does not have it"
 NOT_STOPPED_WORK = "not stopped: no worker of this queue has an inbox in RabbitMQ"
@@ -161,7 +162,7 @@ def cancel(connection: Connection, job: str, person: Person, at: datetime) -> Ca
     at the same moment one is first, and the second changes nothing.
 
     A request that was not sent is withdrawn and its run closed. Its server is sent a Cancel all the
-    same, because the request may be on its way at this moment.
+    same, because the request may be on its way at this moment. What is held is on no way.
     """
     row = lock(connection, [job]).get(job)
     if row is None:
@@ -175,14 +176,16 @@ def cancel(connection: Connection, job: str, person: Person, at: datetime) -> Ca
         return Cancelled(tuple(before))
     requests = (outbox.c.job == job, outbox.c.type == Request.type)
     connection.execute(delete(outbox).where(*requests))
+    unsent = {State.QUEUED: CANCELLED_UNSENT, State.HELD: WITHDRAWN}
     after = [
-        close(run, State.CANCELLED, CANCELLED_UNSENT, at) if run.state is State.QUEUED else run
+        close(run, State.CANCELLED, unsent[run.state], at) if run.state in unsent else run
         for run in before
     ]
     changed = [new for old, new in zip(before, after, strict=True) if new is not old]
     # they have no output yet: nothing was sent
     write_runs(connection, [run_row(run) for run in changed])
-    cancels = [_cancel(run, person) for run in before if not run.state.final]
+    begun = [run for run in before if not run.state.final and run.state is not State.HELD]
+    cancels = [_cancel(run, person) for run in begun]
     if cancels:
         connection.execute(insert(outbox), [outbox_row(sending) for sending in cancels])
     connection.execute(

@@ -15,6 +15,7 @@ from bot.store.database.text_search import has_name
 from bot.store.jobs.job_changes import OPEN, lock, runs_of_each
 from bot.store.jobs.job_rows import job_of
 from bot.store.jobs.schedule_post_rows import OF_SCHEDULES
+from bot.store.safety.votes import with_votes
 from bot.store.tables.job_tables import jobs, outbox, runs
 from bot.store.tables.post_table import posts
 
@@ -48,7 +49,8 @@ def several(connection: Connection, names: Sequence[str]) -> dict[str, JobWithRu
         # the jobs before their runs: so a revision is never newer than what is shown of them
         rows = connection.execute(_SEVERAL, {"ids": some}).all()
         runs_by_job = runs_of_each(connection, some)
-        found.update((row.id, (job_of(row), tuple(runs_by_job[row.id]))) for row in rows)
+        known = with_votes(connection, {row.id: job_of(row) for row in rows})
+        found.update((id, (job, tuple(runs_by_job[id]))) for id, job in known.items())
     return found
 
 

@@ -7,17 +7,19 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import structlog
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import ColumnElement, Connection, insert, select
 
 from baton.bus.messages import Pong, State, Update
+from bot.holds import expired
 from bot.jobs import RunRecord
 from bot.run_changes import GRACE, Applied, apply, close_if_overdue
 from bot.store.database.column_types import LARGEST
 from bot.store.database.sql import AnyRow, chunks, matching
 from bot.store.jobs import next_attempts
 from bot.store.jobs.job_changes import OPEN, lock, mark_changed, write_runs
-from bot.store.jobs.job_rows import Values, run_of, run_row
+from bot.store.jobs.job_rows import Values, hold_of, run_of, run_row
 from bot.store.jobs.outbox import cancel_again
+from bot.store.safety.votes import votes_of
 from bot.store.tables.job_tables import jobs, output, runs
 
 log = structlog.get_logger(__name__)
@@ -195,21 +197,28 @@ def _write(
         connection.execute(insert(output), pieces)
 
 
-def close_overdue(connection: Connection, at: datetime, seeing_since: datetime) -> set[str]:
+def close_overdue(connection: Connection, at: datetime, seeing_since: datetime | None) -> set[str]:
     """Close the runs whose time is over, and the broadcasts whose time to answer is; return the ids
     of the jobs that changed."""
-    due = (OPEN, runs.c.ends_at <= at)
+    due: list[ColumnElement[bool]] = [OPEN, runs.c.ends_at <= at]
+    if seeing_since is None:  # what servers have to say cannot reach us
+        due.append(runs.c.state == State.HELD.value)
     found = set(connection.execute(select(runs.c.job).where(*due).distinct()).scalars())
-    if at >= seeing_since + timedelta(seconds=GRACE):
+    if seeing_since is not None and at >= seeing_since + timedelta(seconds=GRACE):
         waited = (jobs.c.closed.is_(None), jobs.c.waits_until <= at)
         found |= set(connection.execute(select(jobs.c.id).where(*waited)).scalars())
     held = lock(connection, found)
     changed = {name for name, row in held.items() if _is_waited_out(row, at, seeing_since)}
     rows = []
+    votes = votes_of(connection, [name for name, row in held.items() if row.hold])
     for some in chunks(sorted(held)):
         for row in connection.execute(select(runs).where(runs.c.job.in_(some), *due)):
             run = run_of(row)
             ended = close_if_overdue(run, at, seeing_since)
+            hold = hold_of(held[run.job].hold)
+            if run.state is State.HELD and ended is not run and hold is not None:
+                said = votes.get(run.job, ())
+                ended = replace(ended, text=expired(hold, said, held[run.job].plan_digest))
             if ended is not run:
                 rows.append(run_row(ended, row.lines, row.size))
     write_runs(connection, rows)
@@ -218,7 +227,9 @@ def close_overdue(connection: Connection, at: datetime, seeing_since: datetime) 
     return changed
 
 
-def _is_waited_out(job: AnyRow, at: datetime, seeing_since: datetime) -> bool:
-    if job.closed is not None or job.waits_until is None or at < job.waits_until:
+def _is_waited_out(job: AnyRow, at: datetime, seeing_since: datetime | None) -> bool:
+    if seeing_since is None or job.closed is not None:
+        return False
+    if job.waits_until is None or at < job.waits_until:
         return False
     return at >= seeing_since + timedelta(seconds=GRACE)

@@ -14,6 +14,7 @@ from bot.store.tables import (
     schedule_tables,
     server_table,
     sign_in_tables,
+    vote_table,
 )
 from bot.store.tables.schema import metadata
 
@@ -26,4 +27,5 @@ __all__ = [
     "schedule_tables",
     "server_table",
     "sign_in_tables",
+    "vote_table",
 ]

@@ -43,6 +43,10 @@ jobs = Table(
     Column("revision", Integer, nullable=False),
     Column("under", Key, nullable=False, server_default=""),
     Column("hidden", Boolean, nullable=False, server_default=false()),
+    # What it waits for, or waited for, before it starts; empty if for nothing. What people approve.
+    Column("hold", Json, nullable=False, server_default="{}"),
+    Column("plan", Json, nullable=False, server_default="{}"),
+    Column("plan_digest", Words, nullable=False, server_default=""),
     # Of a broadcast: what a run that joins later is given, and how long to wait for one at least.
     Column("broadcast", Boolean, nullable=False),
     Column("deadline", Instant),

@@ -54,7 +54,7 @@ async def test_what_a_key_began_is_known(counter: Counter) -> None:
     await posts.claim(PostRow(job, job, "slack", OPS.channel, now()))
     await posts.mark_shown(job, "ts-1", "digest", now())
     thread = replace(OPS, thread="ts-1")
-    await counter.dispatcher.cancel_in_thread(thread, asker=ANN, groups=no_groups, key="k4")
+    await counter.dispatcher.ask_in_thread("cancel", thread, asker=ANN, groups=no_groups, key="k4")
     assert await counter.dispatcher.started_by("k4") is not None
 
 
@@ -173,14 +173,14 @@ async def test_cancel_in_a_thread_means_the_job_that_is_shown_there(counter: Cou
     job = (await counter.ask("ship shop prod")).job
     thread = replace(OPS, thread="ts-1")
     ask = {"asker": ANN, "groups": no_groups}
-    reply = await counter.dispatcher.cancel_in_thread(thread, **ask)  # type: ignore[arg-type]
+    reply = await counter.dispatcher.ask_in_thread("cancel", thread, **ask)  # type: ignore[arg-type]
     assert (reply.ok, reply.text) == (False, "There is no job in this thread.")
     await counter.store.posts.claim(PostRow(job, job, "slack", OPS.channel, now()))
     await counter.store.posts.mark_shown(job, "ts-1", "digest", now())
     with away(counter.store):
-        reply = await counter.dispatcher.cancel_in_thread(thread, **ask)  # type: ignore[arg-type]
+        reply = await counter.dispatcher.ask_in_thread("cancel", thread, **ask)  # type: ignore[arg-type]
         assert reply.text.startswith("Nothing was done")
-    reply = await counter.dispatcher.cancel_in_thread(thread, **ask)  # type: ignore[arg-type]
+    reply = await counter.dispatcher.ask_in_thread("cancel", thread, **ask)  # type: ignore[arg-type]
     assert (reply.ok, reply.job) == (True, job)
 
 
@@ -200,7 +200,7 @@ async def test_a_post_that_was_shown_a_moment_ago_has_a_job(counter: Counter) ->
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(counter.store.ledger, "in_thread", look)
         cancel = asyncio.create_task(
-            counter.dispatcher.cancel_in_thread(thread, asker=ANN, groups=no_groups)
+            counter.dispatcher.ask_in_thread("cancel", thread, asker=ANN, groups=no_groups)
         )
         await looked.wait()
         await counter.store.posts.mark_shown(job, "ts-1", "digest", now())
@@ -217,7 +217,9 @@ async def test_of_several_jobs_in_a_thread_none_is_chosen_for_somebody(store: St
     await counter.shown(second, "ts-2", "ts-1")
 
     async def cancels(person: Person) -> Reply:
-        return await counter.dispatcher.cancel_in_thread(thread, asker=person, groups=no_groups)
+        return await counter.dispatcher.ask_in_thread(
+            "cancel", thread, asker=person, groups=no_groups
+        )
 
     reply = await cancels(Person(id="U_DAN", name="dan"))
     assert not reply.ok

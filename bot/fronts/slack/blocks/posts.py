@@ -58,6 +58,7 @@ PREFIX = "baton_"
 """What our `action_id`s begin with."""
 
 _STATUS = {
+    State.HELD: "pending",
     State.QUEUED: "pending",
     State.SENT: "pending",
     State.ACCEPTED: "in_progress",
@@ -66,6 +67,7 @@ _STATUS = {
 }
 
 _SIGNS = {
+    State.HELD: "✋",
     State.QUEUED: "⏳",
     State.SENT: "⏳",
     State.ACCEPTED: "▶️",

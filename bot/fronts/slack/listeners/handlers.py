@@ -47,6 +47,9 @@ DOUBLE_CLICK_WINDOW = 2.0
 FORM_WINDOW = 3600.0
 """Seconds for which a form that was taken is known."""
 
+IN_THREAD = ("cancel", "approve", "confirm", "deny")
+"""The words that are about the job of a thread, if they name none."""
+
 STILL_WORKING = (
     "This takes longer than usual, and it is not known yet whether your request was accepted. "
     "You will get the answer here; please do not send it again before that."
@@ -219,12 +222,13 @@ class SlackHandlers:
         rest = words[1] if len(words) > 1 else ""
         if word == "help":
             return await self._help(asked, rest)
-        if word == "cancel" and not rest and place.thread:
-            return await self._dispatcher.cancel_in_thread(
-                place, asker=person, groups=groups, key=asked.key
-            )
-        if word == "cancel" and not rest:
-            text = "Which job? `cancel JOB`, or `@baton cancel` in the thread of the job."
+        if word in IN_THREAD and (not rest or rest.startswith("because ")):
+            if place.thread:
+                text = f"{word} {rest}".strip()
+                return await self._dispatcher.ask_in_thread(
+                    text, place, asker=person, groups=groups, key=asked.key
+                )
+            text = f"Which job? `{word} JOB`, or `@baton {word}` in the thread of the job."
             return Reply(text, kind=ReplyKind.UNUSABLE)
         return await self._dispatcher.ask(
             asked.words or "help", asker=person, groups=groups, place=place, key=asked.key

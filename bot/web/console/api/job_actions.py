@@ -1,10 +1,11 @@
-"""`POST /api/v1/jobs/{id}/cancel`, `/retry` and `/repeat`: asked in the words of chat."""
+"""`POST /api/v1/jobs/{id}/cancel`, `/retry`, `/repeat`, `/approve`, `/confirm` and `/deny`: asked
+in the words of chat."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Request
+from fastapi import APIRouter, Path, Query, Request
 
 from bot.store.jobs.ledger import Ledger
 from bot.web.console.access import Access
@@ -22,6 +23,15 @@ JobName = Annotated[
         description="the ID of a job, or at least four characters of its beginning",
     ),
 ]
+
+PlanName = Annotated[
+    str,
+    Query(
+        pattern=r"^([0-9a-f]{8})?$",
+        description="the first 8 digits of the plan that you have seen: another is not voted for",
+    ),
+]
+Because = Annotated[str, Query(max_length=300, description="why, for whoever asked")]
 
 
 def job_action_routes(asking: Asking, access: Access, ledger: Ledger, url: str) -> APIRouter:
@@ -52,4 +62,30 @@ def job_action_routes(asking: Asking, access: Access, ledger: Ledger, url: str) 
         """Run a job again, with the same options, on all servers that it reaches today."""
         return await ask(request, "retry {} --all", id, key)
 
+    @routes.post("/{id}/approve", responses=answers)
+    async def approve(
+        request: Request, id: JobName, key: IdempotencyKey = None, plan: PlanName = ""
+    ) -> AskAnswer:
+        """Approve a job that waits for others than its asker."""
+        return await ask(request, "approve {}" + _about(plan), id, key)
+
+    @routes.post("/{id}/confirm", responses=answers)
+    async def confirm(
+        request: Request, id: JobName, key: IdempotencyKey = None, plan: PlanName = ""
+    ) -> AskAnswer:
+        """Confirm a job that you asked for."""
+        return await ask(request, "confirm {}" + _about(plan), id, key)
+
+    @routes.post("/{id}/deny", responses=answers)
+    async def deny(
+        request: Request, id: JobName, key: IdempotencyKey = None, because: Because = ""
+    ) -> AskAnswer:
+        """Deny a job that waits for people: it ends, and nothing is sent."""
+        reason = because.replace("{", "{{").replace("}", "}}")
+        return await ask(request, f"deny {{}} because {reason}" if reason else "deny {}", id, key)
+
     return routes
+
+
+def _about(plan: str) -> str:
+    return f" --plan {plan}" if plan else ""

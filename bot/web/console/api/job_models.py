@@ -9,9 +9,11 @@ from typing import Any
 from pydantic import BaseModel, Field, JsonValue
 
 from baton.bus.messages import ENDS_WITHIN, Person, State
+from bot.holds import Verdict, waits_for
 from bot.jobs import Job, RunRecord, job_state
 from bot.store.jobs.history import PastJob
 from bot.store.output.log_lines import LogLine
+from bot.waiting import plan_lines
 from bot.web.console.ansi import plain
 
 
@@ -34,6 +36,53 @@ class PlaceShown(BaseModel):
     channel: str
     thread: str
     name: str = Field(description="the name of the channel; empty if it is not known")
+
+
+class VoteShown(BaseModel):
+    """What somebody said about a job that waited for people."""
+
+    person: PersonShown
+    verdict: Verdict
+    at: datetime
+    because: str
+    counts: bool = Field(description="whether it is about the plan as it is now")
+
+
+class HoldShown(BaseModel):
+    """What a job waits for before it starts, or waited for."""
+
+    waits: str = Field(description="in words: approvals 1 of 2 (@leads may)")
+    until: datetime = Field(description="when it ends by itself")
+    opened: datetime | None = Field(description="when it started")
+    plan: list[str] = Field(description="what would change, in words")
+    digest: str = Field(description="the digest of the plan: what a vote is about")
+    changed: list[str] = Field(description="what is not as it was shown first")
+    votes: list[VoteShown]
+
+    @classmethod
+    def of(cls, job: Job) -> HoldShown | None:
+        """Return what `job` waits for; None if it waited for nobody."""
+        hold = job.hold
+        if hold is None:
+            return None
+        return cls(
+            waits=waits_for(hold, job.votes, job.plan_digest, 0) if hold.opened is None else "",
+            until=hold.until,
+            opened=hold.opened,
+            plan=plan_lines(job),
+            digest=job.plan_digest,
+            changed=list(hold.changed),
+            votes=[
+                VoteShown(
+                    person=PersonShown.of(vote.person),
+                    verdict=vote.verdict,
+                    at=vote.at,
+                    because=plain(vote.because),
+                    counts=vote.plan == job.plan_digest,
+                )
+                for vote in job.votes
+            ],
+        )
 
 
 class JobShown(BaseModel):
@@ -111,6 +160,7 @@ class WholeJob(JobShown):
 
     summary: str = Field(description="how it went, in the words of its command: v2 on 3 of 3")
     notes: list[str] = Field(description="what its command adds to that")
+    hold: HoldShown | None = Field(description="what it waits for, or waited for")
     runs: list[RunShown] = Field(description="by server and attempt")
 
 

@@ -14,7 +14,14 @@ from bot.jobs import Job, RunRecord
 from bot.store.jobs.history import JobFilter, JobOutcome, Moment, PastJob
 from bot.web.console.access import Viewer
 from bot.web.console.api.csv_text import csv_text
-from bot.web.console.api.job_models import ListedJob, RunShown, WholeJob, job_fields, state_of
+from bot.web.console.api.job_models import (
+    HoldShown,
+    ListedJob,
+    RunShown,
+    WholeJob,
+    job_fields,
+    state_of,
+)
 from bot.web.console.api.models import problems
 from bot.web.console.errors import not_a_position
 from bot.web.console.parts import ConsoleParts
@@ -131,6 +138,7 @@ async def whole_job(
         **job_fields(job, state_of(job, runs)),
         summary=outcome.summary,
         notes=list(outcome.lines),
+        hold=HoldShown.of(job),
         runs=[RunShown.of(run, lines.get((run.host, run.attempt), 0)) for run in runs],
     )
 

@@ -147,7 +147,16 @@ def job_json(job: Job) -> dict[str, JsonValue]:
     return {
         "closed": iso(job.closed),
         "cancelled_by": printable(cancelled.label) if cancelled else None,
+        "hold": hold_mark(job),
     }
+
+
+def hold_mark(job: Job) -> str:
+    """Return what changes when what people read of a hold does: the page asks for that then."""
+    if job.hold is None:
+        return ""
+    opened = job.hold.opened is not None
+    return f"{job.plan_digest[-8:]} {len(job.votes)} {opened} {job.hold.waits} {job.hold.beside}"
 
 
 def run_json(run: RunRecord) -> dict[str, JsonValue]:

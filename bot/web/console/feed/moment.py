@@ -31,15 +31,18 @@ def job_at(
 ) -> tuple[Job, list[RunThen]]:
     """Return `job` and its runs as they were at `at`. `said` is what each run had said by then."""
     closed = job.closed if job.closed is not None and job.closed <= at else None
-    then = [run_at(run, said.get((run.host, run.attempt), Said()), at) for run in runs]
+    opened = job.hold.opened if job.hold is not None else None
+    waited = job.hold is not None and (opened is None or at < opened)
+    before = State.HELD if waited else State.QUEUED
+    then = [run_at(run, said.get((run.host, run.attempt), Said()), at, before) for run in runs]
     return replace(job, closed=closed), then
 
 
-def run_at(run: RunRecord, said: Said, at: datetime) -> RunThen:
-    """Return `run` as it was at `at`, when it had said that."""
+def run_at(run: RunRecord, said: Said, at: datetime, before: State = State.QUEUED) -> RunThen:
+    """Return `run` as it was at `at`, when it had said that. It was `before` until it was sent."""
     if run.finished is not None and run.finished <= at:
         return RunThen(run, said.lines)
-    state, step, text = State.QUEUED, "", ""
+    state, step, text = before, "", ""
     if run.started is not None and run.started <= at:
         state, step, text = State.RUNNING, said.step, said.text
     elif run.sent is not None and run.sent <= at:

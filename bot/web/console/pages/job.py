@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from fastapi import APIRouter, Request, Response
@@ -10,12 +10,14 @@ from fastapi.responses import JSONResponse
 
 from baton.bus.messages import State
 from baton.outcome import duration, named
+from bot.holds import waits_for
 from bot.jobs import CONSOLE, URGENCY, Job, Place, RunRecord, all_ended, counts, last_attempts
 from bot.store.jobs.ledger import Ledger
 from bot.store.output.log_window import LogView
+from bot.waiting import hold_lines, vote_buttons
 from bot.web.console.api.job_models import state_of
 from bot.web.console.errors import NotAllowed, NotFound, Unavailable
-from bot.web.console.feed.frame import line_json
+from bot.web.console.feed.frame import hold_mark, line_json
 from bot.web.console.feed.moment import RunThen, job_at
 from bot.web.console.pages.job_log import (
     beside_of,
@@ -79,6 +81,9 @@ class _JobPages:
             most_named=MAX_NAMED,
             urgency=[state.value for state in URGENCY],
             final=[state.value for state in URGENCY if state.final],
+            held=_held(job, runs) if not refusal else [],
+            votes=vote_buttons(job) if state_of(job, tuple(runs)) is State.HELD else (),
+            mark=hold_mark(job),
             refusal=refusal,
             notes=self.pages.jobs.outcome(job, records).lines if not refusal else (),
             lines=[line_json(line) for line in window.lines] if window is not None else [],
@@ -124,6 +129,15 @@ class _JobPages:
     @property
     def _ledger(self) -> Ledger:
         return self.pages.console.store.ledger
+
+
+def _held(job: Job, runs: Sequence[RunRecord]) -> list[str]:
+    """Return what `job` waits for, or what people have said about it."""
+    if job.hold is None:
+        return []
+    waits = job.hold.opened is None and not all_ended(runs)
+    words = waits_for(job.hold, job.votes, job.plan_digest, len(runs)) if waits else ""
+    return [*filter(None, [words[:1].upper() + words[1:]]), *hold_lines(job)]
 
 
 def _named(runs: Iterable[RunRecord]) -> str:

@@ -18,7 +18,7 @@
   };
   const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false });
 
-  let job = { closed: page.dataset.closed || null };
+  let job = { closed: page.dataset.closed || null, hold: page.dataset.hold };
   let announced = Boolean(job.closed);
   let runs = new Map();
   let then = ""; // the moment of the slider; empty: now
@@ -49,7 +49,7 @@
   const runKey = (run) => `${run.host}@${run.attempt}`;
   const ended = () => [...runs.values()].every((run) => FINAL.has(run.state));
   const overall = (all) => (all.some((run) => !FINAL.has(run.state))
-    ? (all.some((run) => run.started) ? "running" : "sent")
+    ? (all.every((run) => run.state === "held" || FINAL.has(run.state)) ? "held" : all.some((run) => run.started) ? "running" : "sent")
     : all.map((run) => run.state).sort((a, b) => URGENCY.indexOf(a) - URGENCY.indexOf(b))[0] || "succeeded");
   const last = () => {
     const found = new Map();
@@ -81,7 +81,7 @@
     if (host.firstChild.textContent !== called) host.firstChild.textContent = called;
     const meter = bar.firstElementChild;
     const open = !FINAL.has(run.state);
-    bar.hidden = !open || run.state === "queued" || run.state === "sent";
+    bar.hidden = !open || run.state === "held" || run.state === "queued" || run.state === "sent";
     meter.setAttribute("aria-label", `Progress on ${run.host}`);
     if (run.percent === null || run.percent === undefined) meter.removeAttribute("value"); else meter.value = run.percent;
     let said = open ? [run.step, run.text !== run.step ? run.text : ""].filter(Boolean).join(": ") : run.text;
@@ -338,7 +338,9 @@
   function know(found, all) {
     if (all) runs = new Map();
     for (const run of found.runs || []) runs.set(runKey(run), { ...runs.get(runKey(run)), ...run });
+    const hold = job.hold;
     if (found.job) job = { ...job, ...found.job };
+    if (hold !== undefined && hold !== job.hold) document.body.dispatchEvent(new Event("held"));  // what people said is shown
     if (then) return;
     const times = [...runs.values()].map((run) => run.finished && new Date(run.finished).getTime()).filter(Boolean);
     over = ended() && job.closed ? Math.max(new Date(job.closed).getTime(), ...times) : 0;

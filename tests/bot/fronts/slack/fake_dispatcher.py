@@ -94,10 +94,10 @@ class FakeDispatcher:
     ) -> Reply:
         return await self._taken(Ask("cancel", job, asker, place, key), groups)
 
-    async def cancel_in_thread(
-        self, place: Place, *, asker: Person, groups: GroupLookup, key: str = ""
+    async def ask_in_thread(
+        self, text: str, place: Place, *, asker: Person, groups: GroupLookup, key: str = ""
     ) -> Reply:
-        return await self._taken(Ask("cancel_in_thread", "cancel", asker, place, key), groups)
+        return await self._taken(Ask("ask_in_thread", text, asker, place, key), groups)
 
     async def _taken(self, ask: Ask, groups: GroupLookup) -> Reply:
         self.asks.append(ask)

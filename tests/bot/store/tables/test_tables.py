@@ -23,8 +23,8 @@ TABLES = {
     "firings": "schedule nominal at verdict reason job count until outcome ended person",
     "jobs": (
         "id key command arguments title environment app person_id person_name front channel thread "
-        "place_name asked closed canceller_id canceller_name told revision under hidden broadcast "
-        "deadline timeout sent waits_until"
+        "place_name asked closed canceller_id canceller_name told revision under hidden hold plan "
+        "plan_digest broadcast deadline timeout sent waits_until"
     ),
     "leases": "name holder until",
     "outbox": "number id job host exchange key type attempt message mandatory deadline tried",
@@ -44,6 +44,7 @@ TABLES = {
         "id hash kind name scope directory person_id person_name person_standing created expires "
         "used"
     ),
+    "votes": "job directory person_id person_name verdict at plan groups because place",
 }
 
 

@@ -78,7 +78,7 @@ async def test_a_mention_in_a_thread_cancels_its_job(
     await ben.says("@baton cancel", channel="C_OPS", thread_ts=post.ts)
     await until(lambda: ben.ephemerals)
     assert (dispatcher.asks[0].kind, dispatcher.asks[0].place.thread) == (
-        "cancel_in_thread",
+        "ask_in_thread",
         post.ts,
     )
     assert slack.channel("C_OPS").ephemerals[0].thread_ts == post.ts

@@ -1,0 +1,74 @@
+"""From an ask and the rules to a job that is held. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from baton.bus.messages import Request, State
+from baton.bus.plans import SurveyFacts, make_plan, plan_digest
+from baton.command import Command
+from bot.dispatch.gates.tables import GateTable, matching
+from bot.holds import Approvals, Hold
+from bot.jobs import Job, NewJob
+
+
+def rules_of(
+    gates: Sequence[GateTable], command: str, environments: Collection[str], app: str | None
+) -> tuple[bool, tuple[Approvals, ...], float]:
+    """Return whether the asker has to confirm `command`, whose approvals it needs, and after how
+    many seconds it ends by itself: the shortest time of all rules that match."""
+    found = matching(gates, command, environments, app)
+    needs: dict[tuple[str, ...], int] = {}
+    for gate in found:
+        if gate.approvals:
+            of = tuple(sorted(gate.of))
+            needs[of] = max(needs.get(of, 0), gate.approvals)
+    approvals = tuple(Approvals(need=need, of=of) for of, need in sorted(needs.items()))
+    expires = min((gate.expires for gate in found), default=0.0)
+    return any(gate.confirm for gate in found), approvals, expires
+
+
+def held_if_ruled(
+    new: NewJob, command: Command, gates: Sequence[GateTable], at: datetime, *, whole: bool
+) -> NewJob:
+    """Return `new` as it is written into the ledger: held, and nothing sent, if a rule asks people
+    first. `whole` says that it is for all servers that its words mean."""
+    if not command.changes:
+        return new
+    where = new.job.environment.split(", ")
+    confirm, approvals, expires = rules_of(gates, command.name, where, new.job.app)
+    if not confirm and not approvals:
+        return new
+    hold = Hold(
+        since=at,
+        until=at + timedelta(seconds=expires),
+        confirm=confirm,
+        approvals=approvals,
+        accept_within=command.accept_within,
+        environments=_environments(new),
+        whole=whole,
+        survey=command.surveys,
+    )
+    runs = tuple(replace(run, state=State.HELD, deadline=hold.until) for run in new.runs)
+    job = replace(new.job, hold=hold)
+    return NewJob(job if hold.survey else _planned(job, [run.host for run in runs]), runs, ())
+
+
+def _planned(job: Job, hosts: Collection[str]) -> Job:
+    """Return `job` with its plan, of a command of which no server says more than its name."""
+    facts = {host: SurveyFacts() for host in hosts}
+    plan = make_plan(job.id, job.command, job.arguments, facts)
+    return replace(job, plan=plan.model_dump(mode="json"), plan_digest=plan_digest(plan))
+
+
+def _environments(new: NewJob) -> dict[str, str]:
+    """Return the environment of each server, if they are in several."""
+    if ", " not in new.job.environment:
+        return {}
+    return {
+        sending.host: sending.message.environment
+        for sending in new.outbox
+        if sending.host and isinstance(sending.message, Request)
+    }

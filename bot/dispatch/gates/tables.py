@@ -1,0 +1,67 @@
+"""Settings of what stands between an ask and its start: `[[gate]]` in baton.toml."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from fnmatch import fnmatchcase
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from baton.settings import Table
+from baton.timing import durations
+from bot.dispatch.policy import EVERYBODY, ShellPattern, Who
+
+DAY = 86_400.0
+
+
+def _seconds(value: object) -> object:
+    return durations.parse(value) if isinstance(value, str) else value
+
+
+class GateTable(Table):
+    """`[[gate]]`: what people have to say before a command that changes servers starts.
+
+    It is about `commands` in `environments` for `apps`, each a list of names or shell patterns.
+    `confirm`: the one who asks sees what would happen and confirms it. `approvals`: so many others
+    have to approve it, each of them one of `of` (user IDs and groups; without it, whoever may ask
+    for the same). It ends by itself after `expires`. Of several that match each one counts.
+    """
+
+    commands: tuple[ShellPattern, ...] = Field(default=("*",), min_length=1)
+    environments: tuple[ShellPattern, ...] = Field(default=("*",), min_length=1)
+    apps: tuple[ShellPattern, ...] = Field(default=("*",), min_length=1)
+    confirm: bool = False
+    approvals: int = Field(default=0, ge=0, le=20)
+    of: tuple[Who, ...] = ()
+    expires: Annotated[float, BeforeValidator(_seconds), Field(ge=60, le=7 * DAY)] = 3_600.0
+
+    @model_validator(mode="after")
+    def _asks_somebody(self) -> GateTable:
+        if not self.confirm and not self.approvals:
+            raise ValueError("confirm = true, or approvals = 1 or more")
+        if self.of and not self.approvals:
+            raise ValueError("of only with approvals: it says who may approve")
+        if EVERYBODY in self.of:
+            raise ValueError("of with user IDs and groups; leave it out for everybody who may ask")
+        return self
+
+    def matches(self, command: str, environments: Collection[str], app: str | None) -> bool:
+        """Return whether it is about `command`, for `app`, in one of `environments`. What is for no
+        app changes the whole server, so every rule counts."""
+        return (
+            _any(self.commands, command)
+            and any(_any(self.environments, each) for each in environments)
+            and (app is None or _any(self.apps, app))
+        )
+
+
+def matching(
+    gates: Sequence[GateTable], command: str, environments: Collection[str], app: str | None
+) -> list[GateTable]:
+    """Return those of `gates` that are about `command`."""
+    return [gate for gate in gates if gate.matches(command, environments, app)]
+
+
+def _any(patterns: Sequence[str], text: str) -> bool:
+    return any(fnmatchcase(text, pattern) for pattern in patterns)

@@ -1,0 +1,183 @@
+"""Holds: what a job waits for before it starts, and what people have said about it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from baton.bus.messages import Person
+from baton.outcome import duration
+
+
+class Verdict(StrEnum):
+    """What somebody says about a job that is held."""
+
+    APPROVE = "approve"
+    DENY = "deny"
+    CONFIRM = "confirm"
+
+
+class Approvals(BaseModel):
+    """So many people have to approve, each of them one of `of`: IDs of people, and user groups by
+    handle or ID. If `of` is empty it is whoever may ask for the same."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    need: int
+    of: tuple[str, ...] = ()
+
+    @property
+    def whom(self) -> str:
+        """Who may approve, in words: `@leads`."""
+        if not self.of:
+            return "whoever may ask for the same"
+        return " or ".join(who if _is_id(who) else f"@{who}" for who in self.of)
+
+
+class Hold(BaseModel):
+    """What a job waits for, from `since` until `until` at the latest.
+
+    `confirm`: its asker has to confirm it. `approvals`: each of these has to be complete.
+    `accept_within` is how many seconds a server has to take it up once it starts. `environments`
+    are those of its servers, by host, if they are not all in the one that the job names.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    since: datetime
+    until: datetime
+    confirm: bool = False
+    approvals: tuple[Approvals, ...] = ()
+    accept_within: float = 60.0
+    environments: Mapping[str, str] = Field(default_factory=dict)
+    whole: bool = False
+    """Whether it is for all servers that its words mean, so that a new one is too."""
+    survey: bool = False
+    """Whether its servers can say what would change: there is no plan before they have."""
+    changed: tuple[str, ...] = ()
+    """What is not as it was when people were asked first: they are asked anew."""
+    beside: tuple[str, ...] = ()
+    """The jobs that wait for the same target."""
+    waits: str = ""
+    """Why it does not start although people have agreed."""
+    warning: str = ""
+    """What was said when most of its time was over."""
+    opened: datetime | None = None
+    """When it started."""
+
+    @property
+    def warn_at(self) -> datetime:
+        """When three quarters of its time are over."""
+        return self.since + (self.until - self.since) * 3 / 4
+
+    @property
+    def named(self) -> frozenset[str]:
+        """Everybody, and every group, that may approve by name."""
+        return frozenset(who for one in self.approvals for who in one.of)
+
+
+@dataclass(frozen=True, slots=True)
+class Vote:
+    """What `person`, of the chat `directory`, said about a job: one vote each.
+
+    `plan` is the digest of what it was about. `groups` are those names of the job's rules that
+    stand for the person: their ID, and groups that they are in.
+    """
+
+    person: Person
+    directory: str
+    verdict: Verdict
+    at: datetime
+    plan: str = ""
+    groups: frozenset[str] = frozenset()
+    because: str = ""
+    place: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Hindrance:
+    """Why a job may not start now although people agree; `final`: it never may."""
+
+    text: str
+    final: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How far a hold is: whether its asker has to `confirm` still, and how many have approved under
+    each rule."""
+
+    confirm: bool
+    counts: tuple[tuple[Approvals, int], ...]
+
+    @property
+    def complete(self) -> bool:
+        """Whether people have said all that is needed."""
+        return not self.confirm and all(have >= rule.need for rule, have in self.counts)
+
+    @property
+    def words(self) -> str:
+        """What is needed, such as `approvals 1 of 2 (@leads may)`."""
+        parts = ["its asker has to confirm it"] if self.confirm else []
+        parts += [
+            f"approvals {min(have, rule.need)} of {rule.need} ({rule.whom} may)"
+            for rule, have in self.counts
+        ]
+        return "; ".join(parts)
+
+
+def tally(hold: Hold, votes: Sequence[Vote], plan: str) -> Tally:
+    """Return how far `hold` is by `votes`: those about another plan do not count."""
+    about = [vote for vote in votes if vote.plan == plan]
+    confirmed = any(vote.verdict is Verdict.CONFIRM for vote in about)
+    approved = [vote for vote in about if vote.verdict is Verdict.APPROVE]
+    counts = tuple(
+        (rule, sum(not rule.of or bool(vote.groups & set(rule.of)) for vote in approved))
+        for rule in hold.approvals
+    )
+    return Tally(hold.confirm and not confirmed, counts)
+
+
+def waits_for(hold: Hold, votes: Sequence[Vote], plan: str, servers: int) -> str:
+    """Return what a held job waits for, in words."""
+    if hold.survey and not plan:
+        return f"asking {servers} server{'s' * (servers != 1)} what would change"
+    found = tally(hold, votes, plan)
+    words = found.words if not found.complete or not hold.waits else ""
+    return "; ".join(filter(None, [words, hold.waits]))
+
+
+def agreed(votes: Iterable[Vote]) -> str:
+    """Return who has agreed, in words: `approved by bea and cem, confirmed by ann`."""
+    parts = []
+    for verdict, word in ((Verdict.APPROVE, "approved"), (Verdict.CONFIRM, "confirmed")):
+        who = [vote.person.label for vote in votes if vote.verdict is verdict]
+        if who:
+            *most, last = who
+            parts.append(f"{word} by {', '.join(most)} and {last}" if most else f"{word} by {last}")
+    return ", ".join(parts)
+
+
+def expired(hold: Hold, votes: Sequence[Vote], plan: str) -> str:
+    """Return why a job that was held did not start in time: nobody has denied it."""
+    within = duration((hold.until - hold.since).total_seconds())
+    if hold.survey and not plan:
+        return f"not started within {within}: its servers did not say what would change"
+    found = tally(hold, votes, plan)
+    if found.complete:
+        return f"not started within {within}: {hold.waits or 'no bot was there to start it'}"
+    word = "approved" if any(have < rule.need for rule, have in found.counts) else "confirmed"
+    return f"not {word} within {within}: {found.words}"
+
+
+def denied(vote: Vote) -> str:
+    """Return what a run says whose job was denied by `vote`."""
+    return f"denied by {vote.person.label}" + (f": {vote.because}" if vote.because else "")
+
+
+def _is_id(who: str) -> bool:
+    return who.isupper() and who[:1] in "UWS"

@@ -1,0 +1,353 @@
+"""Jobs that are held start once people have said what is needed: the leader looks after them.
+
+What it knows is rows: a job that is held, its votes, and the time. What `decide` says of them is
+carried out in one transaction that looks at them again, so a bot that dies, or that leads no
+longer, starts nothing twice and nothing too early.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from enum import Enum
+
+import structlog
+from pydantic import ValidationError
+
+from baton.bus.messages import State, new_id, now
+from baton.bus.plans import (
+    Plan,
+    SurveyFacts,
+    differences,
+    make_plan,
+    plan_digest,
+)
+from baton.errors import BatonError
+from baton.outcome import duration
+from baton.timing.waiting import wait_at_most
+from bot.holds import Hindrance, Hold, tally
+from bot.jobs import Job, RunRecord, short_id
+from bot.outbox.opening import opened
+from bot.run_changes import close
+from bot.store.errors import DatabaseUnavailable
+from bot.store.jobs.ledger import Ledger
+from bot.store.safety.held_jobs import HeldChange
+
+log = structlog.get_logger(__name__)
+
+RETRY_DELAY = 0.5
+"""Seconds before what the database did not take is tried again."""
+LOOK_AGAIN = 5.0
+"""Seconds before what hinders a job from starting is looked at again."""
+GONE = "the bot does not know it any more"
+SILENT = "it did not say what it would do: its agent is stopped, or older than this bot"
+
+
+class Step(Enum):
+    """What is to be done next about a job that is held."""
+
+    WAIT = "wait"
+    SURVEY = "survey"
+    """Ask its servers what would change."""
+    WARN = "warn"
+    """Say that most of its time is over."""
+    START = "start"
+
+
+Check = Callable[[Job, Collection[str]], Awaitable[Hindrance | None]]
+"""Says why a job may not start on these servers: its asker must still be allowed to ask for it."""
+Survey = Callable[[Job, Collection[str]], Awaitable[Mapping[str, SurveyFacts | None]]]
+"""Asks servers what a job would do on them: None for each that does not answer. Raises BatonError
+if they cannot be asked."""
+Hosts = Callable[[Job], Collection[str]]
+"""Returns the servers that the words of a job mean now."""
+
+
+def decide(job: Job, at: datetime) -> Step:
+    """Return what is to be done about `job`, of which a run is held."""
+    hold = job.hold
+    if hold is None or at >= hold.until:
+        return Step.WAIT  # it ends by itself
+    if hold.survey and not job.plan_digest:
+        return Step.SURVEY
+    if tally(hold, job.votes, job.plan_digest).complete:
+        return Step.START
+    if not hold.warning and at >= hold.warn_at:
+        return Step.WARN
+    return Step.WAIT
+
+
+def warning(job: Job, hold: Hold) -> str:
+    """Return what people read when three quarters of the time of `hold` are over."""
+    words = tally(hold, job.votes, job.plan_digest).words
+    left = duration((hold.until - hold.warn_at).total_seconds())
+    return f"{job.title} ends in {left}, at {hold.until:%H:%M:%S} UTC, unless it starts: {words}"
+
+
+def _warning(job: Job, at: datetime) -> dict[str, object]:
+    due = job.hold is not None and decide(job, at) is Step.WARN
+    return {"warning": warning(job, job.hold)} if due and job.hold is not None else {}
+
+
+class HeldJobs:
+    """Looks after the jobs of `ledger` that are held.
+
+    `check` says whether one may start, `survey` asks its servers, `hosts` says which they are now.
+    `job_changed` is called with each job that this changes; `source` is this bot, as it signs its
+    requests. The ledger is read every `poll` seconds even if `wake` is not called.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        check: Check,
+        survey: Survey,
+        hosts: Hosts,
+        job_changed: Callable[[str], None],
+        *,
+        source: str,
+        poll: float,
+        clock: Callable[[], datetime] = now,
+    ) -> None:
+        self._ledger = ledger
+        self._check = check
+        self._survey = survey
+        self._hosts = hosts
+        self._job_changed = job_changed
+        self._source = source
+        self._poll = poll
+        self._clock = clock
+        self._woken = asyncio.Event()
+        self._busy: dict[str, asyncio.Task[None]] = {}
+        self._not_before: dict[str, datetime] = {}
+
+    def wake(self) -> None:
+        """Look at once: somebody has voted, or something is held."""
+        self._woken.set()
+
+    async def run(self) -> None:
+        """Look after them, until cancelled. One that waits for its servers keeps no other one
+        waiting."""
+        try:
+            while True:
+                self._woken.clear()
+                pause = self._poll
+                try:
+                    await self.round()
+                except DatabaseUnavailable as error:
+                    log.warning("cannot read the jobs that are held, will retry", reason=str(error))
+                    pause = RETRY_DELAY
+                await wait_at_most(pause, self._woken.wait())
+        finally:
+            tasks = list(self._busy.values())
+            for task in tasks:
+                task.cancel()
+            if tasks:
+                await asyncio.wait(tasks)
+
+    async def round(self) -> None:
+        """Begin what is to be done about each job that is held. Raises DatabaseUnavailable."""
+        held = await self._ledger.held()
+        self._not_before = {id: at for id, at in self._not_before.items() if id in held}
+        jobs = [job for job, _ in held.values()]
+        for job, runs in held.values():
+            if job.id not in self._busy:
+                work = self._guarded(job, runs, beside(job, jobs))
+                self._busy[job.id] = asyncio.create_task(work)
+
+    async def _guarded(self, job: Job, runs: Sequence[RunRecord], others: tuple[str, ...]) -> None:
+        try:
+            await self._advance(job, runs, others)
+        except BatonError as error:
+            self._later(job)
+            log.warning("a job that is held waits", job=job.id, reason=str(error))
+        except Exception:
+            self._later(job)
+            log.exception("internal error about a job that is held", job=job.id)
+        finally:
+            del self._busy[job.id]
+
+    async def _advance(self, job: Job, runs: Sequence[RunRecord], others: tuple[str, ...]) -> None:
+        at = self._clock()
+        if job.hold is not None and job.hold.beside != others:
+            await self._change(job, lambda now: {"beside": others})
+            return
+        step = decide(job, at)
+        if step is Step.WARN:
+            await self._change(job, lambda now: _warning(now, at))
+        elif step is not Step.WAIT and at >= self._not_before.get(job.id, at):
+            hosts = _hosts(runs, State.HELD)
+            if step is Step.SURVEY:
+                await self._plan(job, hosts)
+            else:
+                await self._start(job, hosts)
+
+    async def _plan(self, job: Job, hosts: Collection[str]) -> None:
+        """Write what the servers say that would change."""
+        found = await self._survey(job, hosts)
+        plan, at = make_plan(job.id, job.command, job.arguments, _facts(found)), self._clock()
+
+        def planned(now: Job, runs: tuple[RunRecord, ...]) -> HeldChange | None:
+            if now.hold is None or decide(now, at) is not Step.SURVEY:
+                return None
+            return _with_plan(now.hold, plan)
+
+        await self._write(job, planned)
+
+    async def _start(self, job: Job, hosts: Collection[str]) -> None:
+        """Start a job that people agree to, if nothing hinders it and nothing has changed."""
+        hindrance = await self._check(job, hosts)
+        if hindrance is not None:
+            await self._hinder(job, hindrance)
+            return
+        before = _plan_of(job)
+        there = set(self._hosts(job))
+        whole = job.hold is not None and job.hold.whole
+        meant = there if whole else there & set(before.hosts)
+        if not meant:
+            await self._hinder(job, Hindrance("none of its servers is there any more", final=True))
+            return
+        after = before
+        silent: frozenset[str] = frozenset()
+        if job.hold is not None and job.hold.survey:
+            found = await self._survey(job, meant)
+            silent = frozenset(host for host, facts in found.items() if facts is None)
+            after = make_plan(job.id, job.command, job.arguments, _pinned(before, found))
+        elif meant != set(before.hosts):
+            facts = {host: SurveyFacts() for host in meant}
+            after = make_plan(job.id, job.command, job.arguments, facts)
+        changed = differences(before, after)
+        if changed:
+            await self._ask_anew(job, after, tuple(changed))
+        else:
+            await self._open(job, after, silent)
+
+    async def _hinder(self, job: Job, hindrance: Hindrance) -> None:
+        self._later(job)
+        at = self._clock()
+
+        def hindered(now: Job, runs: tuple[RunRecord, ...]) -> HeldChange | None:
+            if now.hold is None or decide(now, at) is not Step.START:
+                return None
+            hold = now.hold.model_copy(update={"waits": hindrance.text})
+            if hindrance.final:
+                ended = [close(run, State.REFUSED, hindrance.text, at) for run in _held(runs)]
+                return HeldChange(hold=hold, runs=tuple(ended))
+            return HeldChange(hold=hold) if hold != now.hold else None
+
+        await self._write(job, hindered)
+
+    async def _ask_anew(self, job: Job, plan: Plan, changed: tuple[str, ...]) -> None:
+        """Ask people about what is not as they approved it: their votes were about another plan."""
+        at = self._clock()
+
+        def asked(now: Job, runs: tuple[RunRecord, ...]) -> HeldChange | None:
+            if now.hold is None or now.plan_digest != job.plan_digest:
+                return None
+            hold = now.hold.model_copy(update={"changed": changed, "waits": ""})
+            held = _held(runs)
+            known = {run.host for run in held}
+            gone = [
+                close(run, State.CANCELLED, GONE, at) for run in held if run.host not in plan.hosts
+            ]
+            like = held[0]
+            new = [
+                replace(like, host=host, request=new_id())
+                for host in plan.hosts
+                if host not in known
+            ]
+            return replace(_with_plan(hold, plan), runs=(*gone, *new))
+
+        await self._write(job, asked)
+
+    async def _open(self, job: Job, plan: Plan, silent: Collection[str]) -> None:
+        at = self._clock()
+
+        def open_now(now: Job, runs: tuple[RunRecord, ...]) -> HeldChange | None:
+            if now.hold is None or now.plan_digest != plan_digest(plan):
+                return None
+            if decide(now, at) is not Step.START:
+                return None
+            hold = now.hold.model_copy(update={"opened": at, "waits": ""})
+            held = _held(runs)
+            some = [run for run in held if run.host not in silent]
+            ended = [close(run, State.REFUSED, SILENT, at) for run in held if run.host in silent]
+            queued, outbox = opened(now, some, plan, at, self._source)
+            return HeldChange(hold=hold, runs=(*ended, *queued), outbox=outbox)
+
+        await self._write(job, open_now)
+
+    async def _change(self, job: Job, news: Callable[[Job], Mapping[str, object]]) -> None:
+        """Write `news` of what `job` waits for."""
+
+        def changed(now: Job, runs: tuple[RunRecord, ...]) -> HeldChange | None:
+            found = news(now)
+            if now.hold is None or not found:
+                return None
+            return HeldChange(hold=now.hold.model_copy(update=dict(found)))
+
+        await self._write(job, changed)
+
+    async def _write(
+        self, job: Job, change: Callable[[Job, tuple[RunRecord, ...]], HeldChange | None]
+    ) -> None:
+        if await self._ledger.change_held(job.id, change, self._clock()):
+            self._job_changed(job.id)
+
+    def _later(self, job: Job) -> None:
+        self._not_before[job.id] = self._clock() + timedelta(seconds=LOOK_AGAIN)
+
+
+def beside(job: Job, held: Sequence[Job]) -> tuple[str, ...]:
+    """Return which other jobs that are `held` are for the same target, by their short IDs."""
+    mine = set(job.environment.split(", "))
+    return tuple(
+        sorted(
+            short_id(other.id)
+            for other in held
+            if other.id != job.id
+            and other.app == job.app
+            and mine & set(other.environment.split(", "))
+        )
+    )
+
+
+def _hosts(runs: Sequence[RunRecord], state: State) -> list[str]:
+    return [run.host for run in runs if run.state is state]
+
+
+def _held(runs: Sequence[RunRecord]) -> list[RunRecord]:
+    return [run for run in runs if run.state is State.HELD]
+
+
+def _facts(found: Mapping[str, SurveyFacts | None]) -> dict[str, SurveyFacts]:
+    return {host: facts or SurveyFacts(problem=SILENT) for host, facts in found.items()}
+
+
+def _pinned(before: Plan, found: Mapping[str, SurveyFacts | None]) -> dict[str, SurveyFacts]:
+    """Return what the servers say now. The commit that was approved stays: where its branch leads
+    to by now does not matter."""
+    facts = _facts(found)
+    for host, said in facts.items():
+        was = before.of_host(host)
+        if was is not None and was.commit:
+            facts[host] = said.model_copy(update={"commit": was.commit, "commits": was.commits})
+    return facts
+
+
+def _plan_of(job: Job) -> Plan:
+    try:
+        return Plan.model_validate(job.plan)
+    except ValidationError:  # written by another version: people are asked anew
+        return Plan(job=job.id, command=job.command)
+
+
+def _with_plan(hold: Hold, plan: Plan) -> HeldChange:
+    return HeldChange(hold=hold, plan=plan.model_dump(mode="json"), plan_digest=plan_digest(plan))
+
+
+async def ask_nobody(job: Job, hosts: Collection[str]) -> Mapping[str, SurveyFacts | None]:
+    """Say of each server that it says nothing."""
+    return dict.fromkeys(hosts)

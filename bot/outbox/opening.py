@@ -1,0 +1,49 @@
+"""From held runs to requests that are sent. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from baton.bus.exchanges import INPUT, host_key
+from baton.bus.messages import Request, State
+from baton.bus.plans import Plan
+from bot.jobs import Job, OutboxMessage, RunRecord
+
+MIN_SEND_WINDOW = 20.0
+"""Seconds, at least, for which a request may wait in the outbox: a bot that starts again, or takes
+over from another, still sends it."""
+
+
+def opened(
+    job: Job, held: Sequence[RunRecord], plan: Plan, at: datetime, source: str
+) -> tuple[tuple[RunRecord, ...], tuple[OutboxMessage, ...]]:
+    """Return these `held` runs of `job` as they wait to be sent, and the request for each. How long
+    a server has to take it up counts from the sending, as for any other."""
+    assert job.hold is not None, job.id
+    window = job.hold.accept_within
+    deadline = at + timedelta(seconds=window)
+    send_by = at + timedelta(seconds=max(window, MIN_SEND_WINDOW))
+    runs, outbox = [], []
+    for run in held:
+        request = Request(
+            id=run.request,
+            source=source,
+            time=at,
+            job=job.id,
+            command=job.command,
+            arguments=job.arguments,
+            environment=job.hold.environments.get(run.host, job.environment),
+            host=run.host,
+            attempt=run.attempt,
+            deadline=deadline,
+            timeout=run.timeout,
+            requester=job.asked_by,
+            plan=plan,
+        )
+        key = run.host if run.queue else host_key(run.host)
+        name = f"{run.request}.{run.attempt}/{run.host}"
+        outbox.append(OutboxMessage(name, job.id, run.host, INPUT, key, request, True, send_by))
+        runs.append(replace(run, state=State.QUEUED, deadline=send_by))
+    return tuple(runs), tuple(outbox)

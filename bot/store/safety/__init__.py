@@ -1,0 +1,1 @@
+"""What stands between an ask and its start: jobs that are held, and votes about them."""

@@ -1,0 +1,67 @@
+"""Jobs whose runs are held: which there are, and how they change, under the lock of the job."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from pydantic import JsonValue
+from sqlalchemy import Connection, insert, select, update
+
+from baton.bus.messages import State
+from bot.holds import Hold
+from bot.jobs import Job, OutboxMessage, RunRecord
+from bot.store.jobs.job_changes import OPEN, lock, mark_changed, runs_of, write_runs
+from bot.store.jobs.job_rows import Values, outbox_row, run_row
+from bot.store.safety.votes import whole_job
+from bot.store.tables.job_tables import jobs, outbox, runs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldChange:
+    """How a job that is held changes: what it waits for now, its `plan` if that is another, those
+    of its `runs` that change or are new, and what is to be sent for them."""
+
+    hold: Hold
+    plan: Mapping[str, JsonValue] | None = None
+    plan_digest: str = ""
+    runs: tuple[RunRecord, ...] = ()
+    outbox: tuple[OutboxMessage, ...] = ()
+
+
+Change = Callable[[Job, tuple[RunRecord, ...]], HeldChange | None]
+"""Says how a job changes, of which at least one run is held. It is pure: it may be called twice."""
+
+
+def held_jobs(connection: Connection) -> list[str]:
+    """Return the IDs of the jobs of which a run is held, in their order."""
+    held = select(runs.c.job).where(OPEN, runs.c.state == State.HELD.value).distinct()
+    return sorted(connection.execute(held).scalars())
+
+
+def change_held(connection: Connection, id: str, change: Change, at: datetime) -> bool:
+    """Change the job `id` as `change` says; return whether anything changed. What is not held any
+    more, because somebody was first, does not change."""
+    if id not in lock(connection, [id]):
+        return False
+    job, found = whole_job(connection, id), tuple(runs_of(connection, id))
+    if job.hold is None or not any(run.state is State.HELD for run in found):
+        return False
+    made = change(job, found)
+    if made is None:
+        return False
+    known = {(run.host, run.attempt) for run in found}
+    changed = [run for run in made.runs if (run.host, run.attempt) in known]
+    write_runs(connection, [run_row(run) for run in changed])
+    new = [run_row(run) for run in made.runs if (run.host, run.attempt) not in known]
+    if new:
+        connection.execute(insert(runs), new)
+    if made.outbox:
+        connection.execute(insert(outbox), [outbox_row(sending) for sending in made.outbox])
+    values: Values = {"hold": made.hold.model_dump(mode="json")}
+    if made.plan is not None:
+        values |= {"plan": dict(made.plan), "plan_digest": made.plan_digest}
+    connection.execute(update(jobs).where(jobs.c.id == id).values(values))
+    mark_changed(connection, [id], at)
+    return True

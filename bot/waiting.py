@@ -1,0 +1,74 @@
+"""What is shown of a job that waits for people, or waited. Pure."""
+
+from __future__ import annotations
+
+from pydantic import ValidationError
+
+from baton.bus.plans import Plan, plan_words
+from bot.content import ASK, Button
+from bot.holds import Hold, agreed
+from bot.jobs import Job
+
+MAX_LINES = 12
+"""Lines about the plan and about what has changed, at most."""
+
+
+def hold_lines(job: Job) -> list[str]:
+    """Return what would change, what has changed since people were asked, who has agreed, and until
+    when; nothing for a job that waited for nobody."""
+    hold = job.hold
+    if hold is None:
+        return []
+    said = agreed(vote for vote in job.votes if vote.plan == job.plan_digest)
+    who = [f"{said[:1].upper()}{said[1:]}."] if said else []
+    if hold.opened is not None:
+        return who
+    lines = _limited(plan_lines(job))
+    if hold.changed:
+        lines.append("Changed since it was shown first, so you are asked again:")
+        lines += _limited(list(hold.changed))
+    return [*lines, *who, *_about(job, hold)]
+
+
+def plan_lines(job: Job) -> list[str]:
+    """Return what would change, by the plan of `job`, if there is one that can be read."""
+    if not job.plan:
+        return []
+    try:
+        return plan_words(Plan.model_validate(job.plan))
+    except ValidationError:  # written by another version
+        return []
+
+
+def vote_buttons(job: Job) -> tuple[Button, ...]:
+    """Return what people can press while `job` waits for them. What they send is words of chat,
+    which are answered for ever."""
+    hold = job.hold
+    if hold is None or not job.plan_digest:
+        return ()
+    plan = f" --plan {job.plan_digest.removeprefix('sha256:')[:8]}"
+    buttons = []
+    if hold.confirm:
+        buttons.append(Button(f"{ASK}.confirm", "Confirm", f"confirm {job.id}{plan}"))
+    if hold.approvals:
+        buttons.append(Button(f"{ASK}.approve", "Approve", f"approve {job.id}{plan}"))
+        question = f"Deny {job.title}? To say why: /deny {job.id[:6]} because ..."
+        buttons.append(Button(f"{ASK}.deny", "Deny", f"deny {job.id}", question, danger=True))
+    return tuple(buttons)
+
+
+def _about(job: Job, hold: Hold) -> list[str]:
+    same_day = hold.until.date() == job.asked.date()
+    until = f"{hold.until:%H:%M:%S} UTC" if same_day else f"{hold.until:%Y-%m-%d %H:%M} UTC"
+    said = [f"Nothing was sent. It ends by itself at {until}."]
+    if hold.beside:
+        said.append(
+            f"For the same target {', '.join(hold.beside)} waits too: each starts by itself."
+        )
+    return said
+
+
+def _limited(lines: list[str]) -> list[str]:
+    if len(lines) <= MAX_LINES:
+        return lines
+    return [*lines[: MAX_LINES - 1], f"and {len(lines) - MAX_LINES + 1} more"]
