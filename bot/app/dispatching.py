@@ -104,7 +104,7 @@ def assemble_dispatch(
     audit, people, letters = AuditLog(store.audit), Directories(), DeadLetters(channel)
     authorizer = Authorizer(policy, commands)
     planner = Planner(servers, authorizer, source, gates)
-    gatekeeper = Gatekeeper(planner, authorizer, clock)
+    gatekeeper = Gatekeeper(planner, authorizer, clock, gates)
     firer = ScheduleFirer(commands, gatekeeper, audit, people, clock)
     scheduler = Scheduler(store.schedules, firer, people, job_changed, on_result)
     access = ScheduleAccess(commands, store.schedules, servers, authorizer, audit)
@@ -171,5 +171,5 @@ def assemble_dispatch(
         access,
         letters,
         commands,
-        StartCheck(commands, authorizer, people, servers),
+        StartCheck(commands, gatekeeper, people, servers),
     )

@@ -92,15 +92,6 @@ class Authorizer:
         return judge(known)
 
 
-def undecided(error: BatonError) -> Refusal:
-    """Return why nothing can be decided that depends on the groups of somebody, after `error`."""
-    return Refusal(
-        "Your permissions cannot be checked now: your user groups could not be looked up. Nothing "
-        f"was done. Try again in a minute. Reason: {error}",
-        "undecided",
-    )
-
-
 class Reader:
     """Somebody who is shown several things by one command: tells which, and counts the others."""
 

@@ -15,10 +15,12 @@ from baton.command import Command
 from baton.errors import BatonError
 from bot.dispatch.authorizer import Authorizer, undecided
 from bot.dispatch.context import CommandContext
+from bot.dispatch.gates.approval import ApprovalGate, ConfirmGate
 from bot.dispatch.gates.finding import Finding, Refused, first_refusal
 from bot.dispatch.gates.looked import Looked
 from bot.dispatch.gates.permission import PermissionGate
 from bot.dispatch.gates.situation import Gate, Intent, Situation, intent_of
+from bot.dispatch.gates.tables import GateTable
 from bot.dispatch.planner import Denied, Planner, title_of
 from bot.dispatch.policy import Refusal
 from bot.dispatch.protocol import GroupLookup
@@ -32,10 +34,12 @@ class Gatekeeper:
         planner: Planner,
         authorizer: Authorizer,
         clock: Callable[[], datetime] = now,
+        rules: Sequence[GateTable] = (),
     ) -> None:
         self._planner = planner
         self._authorizer = authorizer
         self._clock = clock
+        self._rules = rules
 
     async def look(
         self, command: Command, context: CommandContext, only: Collection[str] | None = None
@@ -85,7 +89,11 @@ class Gatekeeper:
     ) -> tuple[Finding, ...]:
         """Return what every gate says of `intent`, also of one whose job is in the ledger: before
         it starts, and before each of its waves. Raises DatabaseUnavailable."""
-        gates: Sequence[Gate] = (PermissionGate(self._authorizer.policy),)
+        gates: Sequence[Gate] = (
+            PermissionGate(self._authorizer.policy),
+            ApprovalGate(self._rules),
+            ConfirmGate(self._rules),
+        )
         situation = Situation(intent, asker, frozenset(), self._clock())
         alone = tuple(gate.look(situation) for gate in gates)
         everything = replace(situation, groups=self._authorizer.policy.with_every_group())

@@ -8,7 +8,9 @@ from baton.bus.exchanges import work_key
 from baton.command import Command
 from baton.errors import UsageError
 from baton.extensions import Commands
-from bot.dispatch.authorizer import Authorizer
+from bot.dispatch.gates.finding import first_refusal
+from bot.dispatch.gates.gatekeeper import Gatekeeper
+from bot.dispatch.gates.situation import intent_of_job
 from bot.dispatch.people import Directories, Profile
 from bot.holds import Hindrance
 from bot.jobs import Job
@@ -19,18 +21,18 @@ from bot.servers.runners import serving
 
 
 class StartCheck:
-    """Looks again at jobs that people have agreed to. `people` are asked who somebody is now, as
-    for a schedule."""
+    """Looks again at jobs that people have agreed to: `gatekeeper` is asked as for an ask, and
+    `people` who somebody is now, as for a schedule."""
 
     def __init__(
         self,
         commands: Commands,
-        authorizer: Authorizer,
+        gatekeeper: Gatekeeper,
         people: Directories,
         servers: ServerRegistry,
     ) -> None:
         self._commands = commands
-        self._authorizer = authorizer
+        self._gatekeeper = gatekeeper
         self._people = people
         self._servers = servers
 
@@ -43,14 +45,16 @@ class StartCheck:
             return Hindrance(f"{asker.label}, who asked, is no longer in the chat", final=True)
         person = asker.model_copy(update={"standing": profile.standing})
         groups = self._people.groups_of(directory, asker.id)
-        requests = self._authorizer.requests_of(job)
-        refusal = await self._authorizer.refusal(requests, person, groups)
-        if refusal is None:
+        intent = intent_of_job(job, hosts, changes=True)
+        refused = first_refusal(await self._gatekeeper.findings(intent, person, groups))
+        if refused is None:
             return None
-        if refusal.verdict == "undecided":
+        if refused.verdict == "undecided":
             return Hindrance(f"the user groups of {asker.label} cannot be looked up now")
+        if refused.gate != "permission":
+            return Hindrance(refused.text)  # a freeze or a lock: it ends by itself
         return Hindrance(
-            f"{asker.label}, who asked, may not ask for it any more: {refusal.text}", final=True
+            f"{asker.label}, who asked, may not ask for it any more: {refused.text}", final=True
         )
 
     def hosts(self, job: Job) -> frozenset[str]:

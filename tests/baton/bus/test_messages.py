@@ -77,6 +77,7 @@ WRITTEN = {
             "deadline": "2026-11-24T09:30:01.250000Z",
             "timeout": 900.0,
             "requester": {"id": "U_ANN", "name": "ann", "standing": "member"},
+            "plan": None,
         },
     },
     "baton.update": {

@@ -26,7 +26,7 @@ VALUES = {
 @pytest.mark.parametrize(
     ("typed", "offered"),
     [
-        ("/d", ["/dead", "/deploy"]),
+        ("/d", ["/dead", "/deny", "/deploy"]),
         ("pi", ["/ping"]),
         ("/q", ["/quit"]),
         ("/deploy ", ["billing", "shop"]),

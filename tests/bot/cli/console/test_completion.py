@@ -64,7 +64,7 @@ async def said(folder: Path, *words: str) -> str:
 async def test_completion_without_a_console() -> None:
     """What this program knows is completed: subcommands, options; hidden ones are not."""
     code, out, err = await ran("complete", "bash", "--", "co", HOME="/nonexistent")
-    assert (code, out, err) == (0, "completion\n", "")
+    assert (code, out, err) == (0, "completion\nconfirm\n", "")
     _, out, _ = await ran("complete", "fish", "--", "alerts", "", HOME="/nonexistent")
     assert "check\tCheck whether an alerts.toml is valid." in out
     assert "chat-command" not in out

@@ -131,12 +131,40 @@ async def test_jobs_of_before_work_queues_go_on(url: str) -> None:
 
 def undo_audit_chain(connection: Connection) -> None:
     """Bring the tables back to revision 0012."""
+    undo_holds(connection)
     connection.execute(text("DROP TABLE audit_head"))
     for index in ("audit_link", "audit_unsealed"):
         connection.execute(text(f"DROP INDEX {index}"))
     for column in ("link", "previous", "hash"):
         connection.execute(text(f"ALTER TABLE audit DROP COLUMN {column}"))
     connection.execute(text("UPDATE alembic_version SET version_num = '0012'"))
+
+
+def undo_holds(connection: Connection) -> None:
+    """Bring the tables back to revision 0013."""
+    connection.execute(text("DROP TABLE votes"))
+    for column in ("hold", "plan", "plan_digest"):
+        connection.execute(text(f"ALTER TABLE jobs DROP COLUMN {column}"))
+    connection.execute(text("UPDATE alembic_version SET version_num = '0013'"))
+
+
+async def test_jobs_of_before_holds_wait_for_nobody(url: str) -> None:
+    """What a bot before revision 0014 wrote is read, and has its outbox."""
+    old = await Store.open(url)
+    new = await asked(old, deploy("web-1"), sent=False)
+    await old.close()
+    database = open_database(url)
+    await database.write(undo_holds)
+    await database.close()
+    store = await Store.open(url)
+    try:
+        found = await store.ledger.job(new.job.id)
+        assert found is not None
+        assert (found[0].hold, found[0].votes, found[0].plan_digest) == (None, (), "")
+        assert await store.ledger.held() == {}
+        assert len(await store.ledger.outbox()) == 1
+    finally:
+        await store.close()
 
 
 async def test_entries_of_before_the_chain_are_sealed(url: str) -> None:
