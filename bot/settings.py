@@ -16,6 +16,7 @@ from baton.errors import SettingsError
 from baton.fields import Host, Name
 from baton.settings import BusSettings, FileSettings, Table, load
 from bot.dispatch.console_address import is_loopback
+from bot.dispatch.gates.freeze_table import FreezeTable
 from bot.dispatch.gates.tables import GateTable
 from bot.dispatch.policy import EnvironmentTable, Policy, Rule
 from bot.dispatch.rate_limiter import LimitsTable
@@ -198,6 +199,7 @@ class BotSettings(FileSettings):
     allow: tuple[Rule, ...] = ()
     environments: Mapping[Name, EnvironmentTable] = Field(default_factory=dict)
     gate: tuple[GateTable, ...] = ()
+    freeze: tuple[FreezeTable, ...] = ()
 
     @property
     def policy(self) -> Policy:
@@ -226,7 +228,7 @@ def load_bot(file: Path | None, environ: Mapping[str, str]) -> BotSettings:
 
 def _of_rule(key: str) -> str:
     """Return `allow.0.who` as people count: `[[allow]] rule 1: who`."""
-    found = re.fullmatch(r"(allow|gate)\.(\d+)(?:\.(\w+))?(?:\.(\d+))?", key)
+    found = re.fullmatch(r"(allow|gate|freeze)\.(\d+)(?:\.(\w+))?(?:\.(\d+))?", key)
     if found is None:
         return key
     table, rule, name, number = found.groups()

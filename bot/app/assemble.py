@@ -30,6 +30,7 @@ from bot.app.periodic import PeriodicTasks
 from bot.app.upkeep import Upkeep
 from bot.app.with_alerts import AlertParts, AlertsConfig, NoAlerts, WithAlerts
 from bot.dispatch.console_address import ConsoleAddress
+from bot.dispatch.gates.freeze_file import FreezesInForce
 from bot.dispatch.gates.tables import GateTable
 from bot.dispatch.live_commands import LiveCommands
 from bot.dispatch.policy import Policy
@@ -69,6 +70,7 @@ def assemble(
     more: MoreBuiltins = lambda audit: (),
     alerts: AlertsConfig | None = None,
     console: ConsoleAddress | None = None,
+    freezes: FreezesInForce | None = None,
     audit_heads: Place | None = None,
     signer: Signer = UNSIGNED,
     agent_keys: Mapping[str, PublicKey] | None = None,
@@ -147,6 +149,7 @@ def assemble(
         more=more,
         console=console,
         gates=gates,
+        freezes=freezes,
     )
     job_posts = JobPosts(store.ledger, live, servers.visibility, alerting.job_ended, console)
     sources = (job_posts, SchedulePosts(store.schedules))

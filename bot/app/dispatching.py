@@ -22,6 +22,7 @@ from bot.dispatch.builtin import Builtin, Handler
 from bot.dispatch.console_address import ConsoleAddress
 from bot.dispatch.dead_letters import DeadLetters
 from bot.dispatch.dispatcher import CommandDispatcher
+from bot.dispatch.gates.freeze_file import FreezesInForce
 from bot.dispatch.gates.gatekeeper import Gatekeeper
 from bot.dispatch.gates.start_check import StartCheck
 from bot.dispatch.gates.tables import GateTable
@@ -91,6 +92,7 @@ def assemble_dispatch(
     more: MoreBuiltins = lambda audit: (),
     console: ConsoleAddress | None = None,
     gates: Sequence[GateTable] = (),
+    freezes: FreezesInForce | None = None,
 ) -> Dispatching:
     """Wire who takes what people ask, and who asks by schedules.
 
@@ -99,12 +101,13 @@ def assemble_dispatch(
     `on_result` with what the firings of a schedule came to. `alert_runner` and `alert_reloader` are
     those of the alerts that people ask about, if this bot has any. `more` returns what the bot
     answers itself beside ANSWERED_HERE; `console` is where people open the console, if there is
-    one. What one of `gates` matches is held until people agree.
+    one. What one of `gates` matches is held until people agree; `freezes` are those of the
+    settings.
     """
     audit, people, letters = AuditLog(store.audit), Directories(), DeadLetters(channel)
     authorizer = Authorizer(policy, commands)
     planner = Planner(servers, authorizer, source, gates)
-    gatekeeper = Gatekeeper(planner, authorizer, clock, gates)
+    gatekeeper = Gatekeeper(planner, authorizer, clock, gates, freezes)
     firer = ScheduleFirer(commands, gatekeeper, audit, people, clock)
     scheduler = Scheduler(store.schedules, firer, people, job_changed, on_result)
     access = ScheduleAccess(commands, store.schedules, servers, authorizer, audit)

@@ -17,6 +17,7 @@ from alerts import load_alerts
 from alerts.settings import rules_left_out
 from baton.bus.channel import Link
 from baton.bus.connect import connect
+from baton.bus.messages import now
 from baton.bus.signing.signer import signer_of
 from baton.entry_points import ExtensionsLeftOut
 from baton.extensions import installed
@@ -29,6 +30,7 @@ from bot.app.rules_log import RulesLog
 from bot.app.supervise import run_while_healthy
 from bot.app.with_alerts import AlertsConfig
 from bot.dispatch.console_address import ConsoleAddress
+from bot.dispatch.gates.freeze_file import FreezesInForce, read_freezes
 from bot.dispatch.rate_limiter import PersonRateLimiter
 from bot.fronts.slack import SlackChat, SlackFront, Tokens
 from bot.fronts.slack.chat import CHECK_INTERVAL
@@ -51,14 +53,20 @@ DRAIN_TIMEOUT = 10.0
 """Seconds for answering what people asked before the bot stops."""
 
 
-async def serve(settings: BotSettings, *, strict: bool = False) -> None:
-    """Serve until SIGTERM or SIGINT; if `strict`, only with every extension that is installed.
+async def serve(
+    settings: BotSettings, reread: Callable[[], BotSettings], *, strict: bool = False
+) -> None:
+    """Serve until SIGTERM or SIGINT; if `strict`, only with every extension that is installed. On
+    SIGHUP the alerts are read again, and the freezes of the settings that `reread` returns.
 
     Raises the error that keeps it from starting: then nothing has started. Raises also the error
     that makes a part fail later, so that a supervisor starts it again.
     """
     sys.setswitchinterval(SWITCH_INTERVAL)
     alerts = _alerts_config(settings.alerts.file, lambda: chat, strict=strict)
+    freezes = FreezesInForce(
+        read_freezes(settings.freeze, now()), lambda: read_freezes(reread().freeze, now())
+    )
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
@@ -85,14 +93,19 @@ async def serve(settings: BotSettings, *, strict: bool = False) -> None:
             identity_required=settings.bus.identity == "required",
             alerts=alerts,
             console=console,
+            freezes=freezes,
             audit_heads=settings.audit.place(SlackFront.name),
             signer=signer,
             agent_keys=settings.signing.agents,
         )
-        if bot.alert_reloader is not None:
-            asyncio.get_running_loop().add_signal_handler(
-                signal.SIGHUP, bot.alert_reloader.reload_or_log
-            )
+        reloader = bot.alert_reloader
+
+        def reload() -> None:
+            freezes.reload_or_log()
+            if reloader is not None:
+                reloader.reload_or_log()
+
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload)
         chat = _slack_chat(settings, bot)
         stack.push_async_callback(chat.close)
         bot.show_in(chat.front, chat.people)

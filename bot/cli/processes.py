@@ -38,11 +38,15 @@ def bot(
     need_extra("bot")
     set_up_logs(log_level, log_format)
     from bot.app.serve import serve
-    from bot.settings import complete, load_bot
+    from bot.settings import BotSettings, complete, load_bot
 
     warn_of_misspelt_variables()
     over = {} if alerts is None else {"BATON_ALERTS_FILE": str(alerts)}
-    asyncio.run(serve(complete(load_bot(config, {**os.environ, **over}), config), strict=strict))
+
+    def read() -> BotSettings:
+        return load_bot(config, {**os.environ, **over})
+
+    asyncio.run(serve(complete(read(), config), read, strict=strict))
 
 
 def agent(

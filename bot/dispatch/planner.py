@@ -15,7 +15,7 @@ from baton.errors import UsageError
 from baton.outcome import named
 from bot.dispatch.authorizer import Authorizer
 from bot.dispatch.context import CommandContext, Invocation
-from bot.dispatch.gates.finding import Finding
+from bot.dispatch.gates.finding import Finding, GateName, first_refusal
 from bot.dispatch.gates.holding import held_if_ruled
 from bot.dispatch.gates.tables import GateTable
 from bot.dispatch.policy import Refusal, access_requests
@@ -39,6 +39,12 @@ class Denied:
     refusal: Refusal
     environment: str
     findings: tuple[Finding, ...] = ()
+
+    @property
+    def gate(self) -> GateName:
+        """Return which gate it is that refuses."""
+        refused = first_refusal(self.findings)
+        return "permission" if refused is None else refused.gate
 
 
 class Planner:

@@ -28,7 +28,7 @@ from bot.doctor.check_result import CheckResult, Mark, fail, ok
 from bot.doctor.console_checks import console
 from bot.doctor.database_checks import database
 from bot.doctor.probe_checks import probes
-from bot.doctor.rule_checks import rules
+from bot.doctor.rule_checks import freezes, rules
 from bot.doctor.slack_checks import slack, strangers
 from bot.settings import BotSettings, load_bot
 
@@ -54,6 +54,8 @@ async def examine_bot(
         yield ok("settings", f"{name}; commands: {', '.join(sorted(commands))}")
     for finding in console(settings.web):
         yield finding
+    if settings.freeze:
+        yield freezes(settings.freeze)
     alerts: AlertSettings | None = None
     if settings.alerts.file is not None:
         found, alerts = alerts_file(settings.alerts.file)

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-from baton.bus.messages import Facts
+from baton.bus.messages import Facts, now
 from baton.declared import command_names
-from baton.errors import BatonError
+from baton.errors import BatonError, SettingsError
+from bot.dispatch.gates.freeze_file import read_freezes
+from bot.dispatch.gates.freeze_table import FreezeTable
 from bot.dispatch.policy import Policy
 from bot.dispatch.policy_review import Scene, by_environment, review
-from bot.doctor.check_result import CheckResult, note, ok, warn
+from bot.doctor.check_result import CheckResult, fail, note, ok, warn
 from bot.fronts.slack.listeners.people import SlackDirectory
 from bot.fronts.slack.web_api.calls import SlackApi
 from bot.settings import SlackTable
+
+
+def freezes(tables: Sequence[FreezeTable]) -> CheckResult:
+    """Check that the freezes of `tables` can be read, with their calendars."""
+    try:
+        found = read_freezes(tables, now())
+    except SettingsError as error:
+        return fail("freezes", error)
+    return ok("freezes", ", ".join(f"“{one.name}”" for one in found))
 
 
 async def rules(

@@ -20,9 +20,18 @@ from bot.dispatch.planner import Denied
 from bot.dispatch.protocol import GroupLookup
 from bot.jobs import AuditEntry, NewJob
 from bot.schedules.change import Change
-from bot.schedules.decisions import Decision, pause, record_failure_to_start, record_start
+from bot.schedules.decisions import (
+    Decision,
+    pause,
+    record_failure_to_start,
+    record_skip,
+    record_start,
+)
 from bot.schedules.posts import SchedulePost, day_of, day_post, notice_post
 from bot.schedules.schedule import Schedule, Verdict
+
+SKIPPED_AT = ("freeze", "lock")
+"""The gates at which a schedule skips: they open again by themselves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +100,10 @@ class ScheduleFirer:
         if isinstance(found, Denied):
             verdict: Verdict = "refused" if found.refusal.verdict == "refused" else "failed"
             text, where = found.refusal.text, found.environment
-            step = record_failure_to_start(schedule, nominal, verdict, text, now)
+            if found.gate in SKIPPED_AT:
+                step = record_skip(schedule, nominal, text, now)
+            else:
+                step = record_failure_to_start(schedule, nominal, verdict, text, now)
             entry = self._audit.entry(asked, found.refusal.verdict, text, environment=where)
             return Fired(build_change(step, now, nominal, audit=(entry,)), step, text)
         quiet = schedule.timing.rules.quiet and asker is None

@@ -94,6 +94,17 @@ def record_failure_to_start(
     return Decision(schedule, (firing,), notice=notice, good=False)
 
 
+def record_skip(schedule: Schedule, nominal: datetime, reason: str, now: datetime) -> Decision:
+    """Record that the firing of `nominal` was skipped, because a freeze or a lock stands in its
+    way. It is no failure: nobody's command went wrong."""
+    outcome = f"skipped: {reason}"
+    notice = f"{schedule.title}: {outcome}" if outcome != schedule.outcome else ""
+    schedule = replace(schedule, runs=schedule.runs + 1, outcome=outcome)
+    schedule = _count(schedule, "skipped", nominal)
+    firing = Firing(schedule.id, nominal, now, "skipped", reason)
+    return Decision(schedule, (firing,), notice=notice, good=False)
+
+
 def record_end(
     schedule: Schedule, firing: Firing, runs: Sequence[RunRecord], now: datetime
 ) -> Decision:

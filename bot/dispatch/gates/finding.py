@@ -18,10 +18,12 @@ GateName = Literal["permission", "freeze", "lock", "approval", "confirm", "setti
 
 @dataclass(frozen=True, slots=True)
 class Open:
-    """The gate lets it through, for the reason in `text`."""
+    """The gate lets it through, for the reason in `text`. `broke` names the freezes that are broken
+    for it; empty if none is."""
 
     gate: GateName
     text: str
+    broke: str = ""
     ok: ClassVar[bool] = True
     whom: ClassVar[str] = ""
     until: ClassVar[datetime | None] = None

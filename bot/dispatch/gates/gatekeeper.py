@@ -17,6 +17,8 @@ from bot.dispatch.authorizer import Authorizer, undecided
 from bot.dispatch.context import CommandContext
 from bot.dispatch.gates.approval import ApprovalGate, ConfirmGate
 from bot.dispatch.gates.finding import Finding, Refused, first_refusal
+from bot.dispatch.gates.freeze import FreezeGate
+from bot.dispatch.gates.freeze_file import FreezesInForce
 from bot.dispatch.gates.looked import Looked
 from bot.dispatch.gates.permission import PermissionGate
 from bot.dispatch.gates.situation import Gate, Intent, Situation, intent_of
@@ -35,9 +37,11 @@ class Gatekeeper:
         authorizer: Authorizer,
         clock: Callable[[], datetime] = now,
         rules: Sequence[GateTable] = (),
+        freezes: FreezesInForce | None = None,
     ) -> None:
         self._planner = planner
         self._authorizer = authorizer
+        self._freezes = freezes or FreezesInForce()
         self._clock = clock
         self._rules = rules
 
@@ -56,7 +60,8 @@ class Gatekeeper:
             return await self._denied(command, found, context)
         hosts = {run.host for run in found.runs}
         intent = intent_of(command, found.job.environment, hosts, found.job.title)
-        return Looked(found, await self.findings(intent, asker, context.groups))
+        reason = context.break_glass
+        return Looked(found, await self.findings(intent, asker, context.groups, reason))
 
     async def admit(
         self, command: Command, context: CommandContext, only: Collection[str] | None = None
@@ -85,18 +90,19 @@ class Gatekeeper:
         return None
 
     async def findings(
-        self, intent: Intent, asker: Person, groups: GroupLookup
+        self, intent: Intent, asker: Person, groups: GroupLookup, break_glass: str = ""
     ) -> tuple[Finding, ...]:
         """Return what every gate says of `intent`, also of one whose job is in the ledger: before
         it starts, and before each of its waves. Raises DatabaseUnavailable."""
         gates: Sequence[Gate] = (
             PermissionGate(self._authorizer.policy),
+            FreezeGate(self._freezes.freezes),
             ApprovalGate(self._rules),
             ConfirmGate(self._rules),
         )
-        situation = Situation(intent, asker, frozenset(), self._clock())
+        situation = Situation(intent, asker, frozenset(), self._clock(), break_glass)
         alone = tuple(gate.look(situation) for gate in gates)
-        everything = replace(situation, groups=self._authorizer.policy.with_every_group())
+        everything = replace(situation, groups=self._every_group())
         most = tuple(gate.look(everything) for gate in gates)
         if alone == most:
             return alone  # no group would change it
@@ -110,6 +116,9 @@ class Gatekeeper:
             )
         return tuple(gate.look(replace(situation, groups=known)) for gate in gates)
 
+    def _every_group(self) -> frozenset[str]:
+        return self._authorizer.policy.with_every_group() | self._freezes.groups()
+
     async def _denied(self, command: Command, found: Denied, context: CommandContext) -> Denied:
         """Return `found` with its finding; the others too if they may look at the environment."""
         refusal = found.refusal
@@ -120,5 +129,6 @@ class Gatekeeper:
             return replace(found, findings=(mine,))
         host = command.target.host
         intent = intent_of(command, found.environment, {host} if host else (), title_of(command))
-        others = await self.findings(intent, context.invocation.asker, context.groups)
+        asker, groups = context.invocation.asker, context.groups
+        others = await self.findings(intent, asker, groups, context.break_glass)
         return replace(found, findings=(mine, *others[1:]))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bot.dispatch.gates.finding import Finding, Held, Refused, first_refusal, holds
+from bot.dispatch.gates.finding import Finding, Held, Open, Refused, first_refusal, holds
 from bot.jobs import NewJob
 
 
@@ -19,6 +19,11 @@ class Looked:
     def refused(self) -> Refused | None:
         """Return the first refusal; None if no gate refuses."""
         return first_refusal(self.findings)
+
+    @property
+    def broke(self) -> str:
+        """Return the names of the freezes that are broken for it; empty if none is."""
+        return next((one.broke for one in self.findings if isinstance(one, Open) and one.broke), "")
 
     @property
     def held(self) -> tuple[Held, ...]:

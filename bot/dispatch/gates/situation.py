@@ -63,12 +63,13 @@ def intent_of_order(asked: AccessRequest) -> Intent:
 @dataclass(frozen=True, slots=True)
 class Situation:
     """An `intent` of `asker` at the moment `now`. `groups` are the user groups that the asker is
-    in."""
+    in; `break_glass` is their reason to pass a freeze, empty if they gave none."""
 
     intent: Intent
     asker: Person
     groups: frozenset[str]
     now: datetime
+    break_glass: str = ""
 
 
 class Gate(Protocol):

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from baton.bus.messages import Person, Pong, Standing
 from baton.extensions import Commands
+from bot.dispatch.gates.freeze_file import FreezesInForce
 from bot.dispatch.people import Profile
 from bot.dispatch.policy import Policy
 from bot.dispatch.reply import Reply
@@ -70,6 +71,7 @@ class Office:
         self.on_result: ResultHook = self._note
         """What becomes of how firings went."""
         self.woken: list[str] = []
+        self.freezes = FreezesInForce()
         self._asks = 0
         store.schedules._clock = DatabaseClock(store.schedules._database, self.clock)
         servers = make_registry(self.clock)
@@ -90,6 +92,7 @@ class Office:
             job_changed=self.woken.append,
             on_result=lambda results: self.on_result(results),
             clock=self.clock,
+            freezes=self.freezes,
         )
         made.people.add("slack", self.people)
         self.dispatcher, self.scheduler, self.authorizer = (

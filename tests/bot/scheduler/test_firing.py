@@ -13,6 +13,7 @@ from bot.schedules.decisions import outcome_of
 from bot.schedules.posts import ScheduleDay, ScheduleNotice
 from bot.schedules.schedule import ResultHandling
 from tests.bot.build import ANN, OPS, run
+from tests.bot.dispatch.gates.test_windows import weekly
 from tests.bot.scheduler.office import T0, Make, Office
 
 ONLY_GROUP = Policy(
@@ -151,6 +152,25 @@ async def test_permission_is_asked_at_each_firing(office: Make) -> None:
     assert [seen.good for seen in it.seen] == [True, False, False, True]
     (said,) = await notices(it)
     assert "Not allowed: /hail" in said
+
+
+async def test_a_freeze_skips_it_and_says_so_once(office: Make) -> None:
+    """It is no failure, so it does not pause; the words are those of a refusal; and it is not run
+    after the freeze, but at its next time."""
+    it = office()
+    schedule = await it.scheduled("ship shop prod every 10m pause-after 2")
+    it.freezes.freezes = (weekly("tue", 7, 8),)
+    await it.passes(3600, every=60)
+    refused = await it.ask("ship shop prod")  # at 08:00 sharp it has ended
+    assert refused.ok, refused.text
+    history = await it.history(schedule)
+    assert [firing.verdict for firing in history] == ["skipped"] * 5 + ["started"]
+    assert history[0].reason.startswith(
+        "Frozen: shop in prod, by “no Friday afternoons”, until Tue"
+    )
+    (notice,) = await notices(it)
+    assert notice.endswith(f": skipped: {history[0].reason}")
+    assert (await it.now(schedule)).status == "active"
 
 
 async def test_who_may_not_ask_saves_nothing(office: Make) -> None:
