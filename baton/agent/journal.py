@@ -57,6 +57,10 @@ class Journal(Protocol):
         cannot be remembered: then it must not start.
         """
 
+    async def raise_fence(self, environment: str, app: str, number: int) -> int:
+        """Remember that something is asked under the lock `number` for `app`, or for whole servers
+        if that is empty. Return the highest number that is remembered for it then."""
+
     async def record_cancel(self, cancel: Cancel) -> Entry | None:
         """Remember that a request must not start.
 
@@ -111,6 +115,25 @@ class SqliteJournal(JournalWriter, Journal):
             encode(final) if final else None,
         )
         return await self._insert(row, reported=False, unreadable=Entry(request, None))
+
+    @override
+    async def raise_fence(self, environment: str, app: str, number: int) -> int:
+        def write(db: sqlite3.Connection) -> int:
+            db.execute(
+                "INSERT INTO fences (environment, app, number) VALUES (?, ?, ?)"
+                " ON CONFLICT (environment, app)"
+                " DO UPDATE SET number = MAX(number, excluded.number)",
+                (environment, app, number),
+            )
+            # whole servers are every app, and every app is of whole servers
+            found = db.execute(
+                "SELECT MAX(number) FROM fences"
+                " WHERE environment = ? AND (? = '' OR app IN ('', ?))",
+                (environment, app, app),
+            ).fetchone()
+            return int(found[0])
+
+        return await self.write(write)
 
     @override
     async def record_cancel(self, cancel: Cancel) -> Entry | None:
@@ -185,10 +208,21 @@ class MemoryJournal(Journal):
 
     def __init__(self) -> None:
         self._entries: dict[tuple[str, int], Entry] = {}
+        self._fences: dict[tuple[str, str], int] = {}
 
     @override
     async def accept(self, request: Request, final: Message | None = None) -> Entry | None:
         return self._remember((request.id, request.attempt), Entry(request, final))
+
+    @override
+    async def raise_fence(self, environment: str, app: str, number: int) -> int:
+        key = (environment, app)
+        self._fences[key] = max(number, self._fences.get(key, 0))
+        return max(
+            known
+            for (where, about), known in self._fences.items()
+            if where == environment and (not app or about in ("", app))
+        )
 
     @override
     async def record_cancel(self, cancel: Cancel) -> Entry | None:

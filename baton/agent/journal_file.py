@@ -38,9 +38,16 @@ CREATE TABLE IF NOT EXISTS runs (
     PRIMARY KEY (request, attempt)
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS unreported ON runs (accepted) WHERE reported = 0;
+CREATE TABLE IF NOT EXISTS fences (
+    environment TEXT NOT NULL,
+    app TEXT NOT NULL,       -- empty: whole servers
+    number INTEGER NOT NULL,
+    PRIMARY KEY (environment, app)
+) WITHOUT ROWID;
 """,
 )
-"""The journal of an agent."""
+"""The journal of an agent. `fences` are the numbers of the last locks under which something was
+asked."""
 
 
 _MARKS = "CREATE TABLE IF NOT EXISTS marks (name TEXT PRIMARY KEY, at REAL NOT NULL);"

@@ -265,6 +265,7 @@ class ConsumerManager:
                 await self._final_reports.catch_up()
             if refused is None and (old := self._trust.forgotten(request, self._journal.forgotten)):
                 refused = self._disbelieved(old)
+            refused = refused or await self._fenced_off(request)
             final = None if refused is None else closing_update(request, self._server, refused)
             known = await self._journal.accept(request, final)
         except JournalUnavailable as error:
@@ -278,6 +279,21 @@ class ConsumerManager:
             self._final_reports.report(final)
             return False
         return True
+
+    async def _fenced_off(self, request: Request) -> Verdict | None:
+        """Return why `request` comes too late: somebody else has had the lock since. None if nobody
+        has. Raises JournalUnavailable."""
+        if request.fence is None:
+            return None
+        app = request.arguments.get("app")
+        about = app if isinstance(app, str) else ""
+        last = await self._journal.raise_fence(request.environment, about, request.fence)
+        if last <= request.fence:
+            return None
+        return Verdict(
+            State.REFUSED,
+            f"this {request.command} was asked under lock {request.fence}; lock {last} came after",
+        )
 
     def _disbelieved(self, doubt: str) -> Verdict:
         return Verdict(State.REFUSED, f"{self._server.fqdn} does not take this request: {doubt}")

@@ -218,7 +218,8 @@ class Request(_JobMessage):
     """A command for one server (`host`), or for all that a broadcast reaches (no host).
 
     An agent starts each (`id`, `attempt`) at most once, and refuses it after `deadline`. The run
-    may take `timeout` seconds.
+    may take `timeout` seconds. `fence` is the number of the last lock of what it is for: an agent
+    that has seen a higher one refuses it.
     """
 
     type: ClassVar[str] = "baton.request"
@@ -233,6 +234,7 @@ class Request(_JobMessage):
     requester: Person
     plan: Plan | None = None
     """What people have approved, if they were asked: the agent does that, or refuses."""
+    fence: int | None = Field(default=None, ge=1, le=2**53)
 
 
 class Cancel(_JobMessage):

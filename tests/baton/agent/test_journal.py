@@ -34,6 +34,19 @@ async def test_a_request_is_new_once(journal: SqliteJournal) -> None:
     assert await journal.accept(asked.model_copy(update={"attempt": 2})) is None
 
 
+async def test_the_highest_fence_is_remembered(path: Path) -> None:
+    """Of an app and of whole servers together, also by the next life; elsewhere it counts apart."""
+    journal = await SqliteJournal.open(path)
+    steps = [("shop", 7), ("shop", 5), ("blog", 6), ("", 6), ("", 9), ("blog", 8)]
+    seen = [await journal.raise_fence("prod", app, number) for app, number in steps]
+    assert seen == [7, 7, 6, 7, 9, 9]
+    await journal.close()
+    again = await SqliteJournal.open(path)
+    assert await again.raise_fence("prod", "shop", 1) == 9
+    assert await again.raise_fence("staging", "shop", 1) == 1
+    await again.close()
+
+
 async def test_what_became_of_it_is_known(journal: SqliteJournal) -> None:
     """Under way, then ended; the first end counts."""
     await journal.accept(asked := request())

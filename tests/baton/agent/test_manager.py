@@ -69,6 +69,33 @@ async def test_asked_twice_it_starts_once(channel: Channel, stage: Stage) -> Non
     assert first == second
 
 
+async def test_what_was_asked_under_an_older_lock_is_refused(
+    channel: Channel, stage: Stage, tmp_path: Path
+) -> None:
+    """A deploy that comes late must not undo that of somebody who has the lock now. One without a
+    number is taken, and one that ran before is told as it was."""
+    worker = Worker()
+    journal = await SqliteJournal.open(tmp_path / "journal.db")
+    async with agent(channel, [worker], journal=journal):
+        first, late, newer, older = (request() for _ in range(4))
+        asks = [
+            first.model_copy(update={"fence": 7}),
+            newer.model_copy(update={"fence": 8}),
+            late.model_copy(update={"fence": 7}),
+            first.model_copy(update={"fence": 7}),
+            older,
+        ]
+        for asked in asks:
+            await stage.send(asked)
+            await stage.ended(asked)
+    assert worker.started == [first.id, newer.id, older.id]
+    end = stage.end(late)
+    assert (end.state, end.text) == (
+        State.REFUSED,
+        f"this {late.command} was asked under lock 7; lock 8 came after",
+    )
+
+
 async def test_the_next_attempt_is_another_start(channel: Channel, stage: Stage) -> None:
     """(request, attempt) names a start."""
     worker = Worker()
