@@ -89,7 +89,7 @@ async def test_what_was_asked_under_an_older_lock_is_refused(
             await stage.send(asked)
             await stage.ended(asked)
     assert worker.started == [first.id, newer.id, older.id]
-    end = stage.end(late)
+    end = stage.about(late)[-1]
     assert (end.state, end.text) == (
         State.REFUSED,
         f"this {late.command} was asked under lock 7; lock 8 came after",
