@@ -69,15 +69,22 @@ class Commands(Mapping[str, Extension]):
         except UsageError as error:
             usage = self._usage_of(text.partition(" ")[0])
             raise UsageError(error.problem, usage, error.field) from None
-        if not words:
-            raise UsageError("No command was given.", f"Commands: {', '.join(sorted(self))}.")
         return self.from_words(words)
 
     def from_words(self, words: Sequence[str]) -> Command:
         """Return the command that `words`, the first of which is its name, request. Raises
         UsageError."""
-        name = self._known(words[0])
-        return _made(name, lambda: self[name].command.from_words(words[1:]))
+        command, rest = self.named(words)
+        return _made(command.name, lambda: command.from_words(rest))
+
+    def named(self, words: Sequence[str]) -> tuple[type[Command], Sequence[str]]:
+        """Return the command that `words` begin with the name of, and the words after that.
+
+        Raises UsageError if there is none.
+        """
+        if not words:
+            raise UsageError("No command was given.", f"Commands: {', '.join(sorted(self))}.")
+        return self[self._known(words[0])].command, words[1:]
 
     def build(self, name: str, arguments: Mapping[str, object]) -> Command:
         """Return the command `name` with the `arguments` that a form or a program gives, by the

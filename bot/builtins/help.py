@@ -12,6 +12,7 @@ from baton.fields import Positional
 from baton.text.words import cited, did_you_mean
 from bot.dispatch.audit_log import AuditLog
 from bot.dispatch.builtin import BuiltinCommand, Handler
+from bot.dispatch.command_form import form_of
 from bot.dispatch.context import CommandContext
 from bot.dispatch.reply import Reply
 
@@ -40,7 +41,7 @@ class HelpHandler(Handler[HelpCommand]):
             hint = did_you_mean(name, self._commands)
             raise UsageError(f"Unknown command {cited(name)}.{hint}")
         await self._audit.write_or_log(context.invocation, "answered")
-        return Reply(self._commands[name].command.help())
+        return Reply(self._commands[name].command.help(), form_of=form_of(self._commands, name))
 
 
 def help_text(commands: Commands) -> str:

@@ -24,12 +24,20 @@ from baton.text.words import without_stop
 from bot.dispatch.audit_log import AuditLog
 from bot.dispatch.authorizer import Authorizer, looked_up_once
 from bot.dispatch.builtin import Handler
+from bot.dispatch.command_form import (
+    CommandForm,
+    begun,
+    command_form,
+    filled_so_far,
+    form_of,
+    values_of,
+)
 from bot.dispatch.context import CommandContext, Invocation
 from bot.dispatch.gates.gatekeeper import Gatekeeper
 from bot.dispatch.gates.words import read_said
 from bot.dispatch.name_cache import AUDIT_LOOKBACK, NameCache
 from bot.dispatch.plan import Plan
-from bot.dispatch.plan_maker import PLAN_LIMITS, PlanMaker
+from bot.dispatch.plan_maker import LOOK, PLAN_LIMITS, PlanMaker
 from bot.dispatch.planner import Denied
 from bot.dispatch.protocol import Dispatcher, GroupLookup
 from bot.dispatch.rate_limiter import PersonRateLimiter
@@ -127,7 +135,8 @@ class CommandDispatcher(Dispatcher):
                 return await self._parsed(said.words, context, self._route)
             except UsageError as error:
                 await self._audit.write_or_log(asked, "unusable", error.problem)
-                return unusable(error, self._blindness_note(error))
+                offered = form_of(self._commands, asked.text)
+                return unusable(error, self._blindness_note(error), offered)
             except DatabaseUnavailable as error:
                 return self._nothing_done(error)
 
@@ -141,15 +150,9 @@ class CommandDispatcher(Dispatcher):
         """
         asked = Invocation(storable(text), asker, place, "", self._clock())
         try:
-            self._plan_limiter.ended_bursts()  # forgotten: no audit entry sums them up
-            held = self._plan_limiter.take(asked)
-            if held is not None:
-                words = held.text(self._plan_limiter.limits)
-                return Reply(words, kind=ReplyKind.LIMITED, seconds=held.wait)
-            stranger = self._authorizer.policy.stranger(asker)
-            if stranger is not None:
-                return refused(stranger)
-            _check_length(asked.text)
+            turned_away = self._admit_to_look(asked)
+            if turned_away is not None:
+                return turned_away
             said = read_said(asked.text, self._commands)
             context = CommandContext(asked, looked_up_once(groups), break_glass=said.break_glass)
             return await self._parsed(said.words, context, self._planned)
@@ -157,6 +160,43 @@ class CommandDispatcher(Dispatcher):
             return unusable(error, self._blindness_note(error))
         except DatabaseUnavailable as error:
             return Reply(str(error), kind=ReplyKind.UNAVAILABLE)
+
+    @override
+    async def form(
+        self, text: str, *, asker: Person, groups: GroupLookup, place: Place
+    ) -> CommandForm | Reply:
+        """Return the form of the command that `text` begins, filled in so far, or the reply that
+        says why there is none. It offers what the one who asks may look at.
+
+        Nothing is read from the database or written, and there is no audit entry.
+        """
+        with self._priority.foreground():
+            asked = Invocation(storable(text), asker, place, "", self._clock())
+            try:
+                turned_away = self._admit_to_look(asked)
+                if turned_away is not None:
+                    return turned_away
+                command, words = begun(self._commands, asked.text)
+                context = CommandContext(asked, looked_up_once(groups))
+                reader = self._authorizer.reader(LOOK, context)
+                values = values_of(await reader.visible(self._servers.servers()))
+                return command_form(command, values, filled_so_far(command, words))
+            except UsageError as error:
+                return unusable(error)
+
+    def _admit_to_look(self, asked: Invocation) -> Reply | None:
+        """Return the reply to whoever may ask nothing, or looks too often; None to continue. Raises
+        UsageError."""
+        self._plan_limiter.ended_bursts()  # forgotten: no audit entry sums them up
+        held = self._plan_limiter.take(asked)
+        if held is not None:
+            words = held.text(self._plan_limiter.limits)
+            return Reply(words, kind=ReplyKind.LIMITED, seconds=held.wait)
+        stranger = self._authorizer.policy.stranger(asked.asker)
+        if stranger is not None:
+            return refused(stranger)
+        _check_length(asked.text)
+        return None
 
     async def _planned(self, command: Command, context: CommandContext) -> Plan:
         """Return the plan of `command`. Raises UsageError and DatabaseUnavailable."""

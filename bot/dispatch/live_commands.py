@@ -63,12 +63,12 @@ class LiveCommands(Commands):
         return declared_runners(self._workers.workers(), self._installed)
 
     @override
-    def from_words(self, words: Sequence[str]) -> Command:
-        """Return the command that `words` request; `run NAME ...` is that of the runner NAME.
-        Raises UsageError."""
+    def named(self, words: Sequence[str]) -> tuple[type[Command], Sequence[str]]:
+        """Return the command that `words` begin with the name of, and the words after that; `run
+        NAME ...` is that of the runner NAME. Raises UsageError."""
         if len(words) > 1 and words[0].removeprefix("/").lower() == RUN and RUN in self._installed:
-            return super().from_words([self._runner_named(words[1]), *words[2:]])
-        return super().from_words(words)
+            return super().named([self._runner_named(words[1]), *words[2:]])
+        return super().named(words)
 
     def runner_name(self, word: str) -> str:
         """Return the name of the command of the runner that is called `word`; empty if there is

@@ -17,7 +17,7 @@ from bot.servers.inventory import select_servers
 
 PLAN_LIMITS = LimitsTable(requests_per_minute=600, burst=60)
 """How often one person may ask for a plan: a form asks for one with each change of a field."""
-_LOOK = "servers"
+LOOK = "servers"
 """The command that shows what is known of servers."""
 
 
@@ -67,7 +67,7 @@ class PlanMaker:
 
     async def _visible(self, target: Target, context: CommandContext) -> tuple[str, ...]:
         """Return those of the servers that are meant that the one who asks may look at."""
-        reader = self._authorizer.reader(_LOOK, context)
+        reader = self._authorizer.reader(LOOK, context)
         try:
             meant = select_servers(await reader.visible(self._known.servers()), target)
         except UsageError:  # they may look at none of these

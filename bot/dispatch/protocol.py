@@ -7,6 +7,7 @@ from typing import Protocol
 
 from baton.bus.messages import Person
 from baton.extensions import Commands
+from bot.dispatch.command_form import CommandForm
 from bot.dispatch.plan import Plan
 from bot.dispatch.reply import Reply
 from bot.jobs import AuditEntry, Place
@@ -35,6 +36,12 @@ class Dispatcher(Protocol):
     ) -> Plan | Reply:
         """Return what `text` would reach, or why there is no plan of it. It does nothing, and
         nothing of it is recorded."""
+
+    async def form(
+        self, text: str, *, asker: Person, groups: GroupLookup, place: Place
+    ) -> CommandForm | Reply:
+        """Return the form of the command that `text` begins, filled in so far, or why there is
+        none. It does nothing, and nothing of it is recorded."""
 
     async def started_by(self, key: str) -> AuditEntry | None:
         """Return what the ask `key` started, if it started anything. Raises DatabaseUnavailable."""

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from baton.errors import UsageError
 from baton.outcome import Answer
+from bot.dispatch.command_form import CommandForm
 from bot.dispatch.policy import Refusal
 
 
@@ -52,14 +53,17 @@ class Reply:
     """The immediate reply to a request; nobody else sees it.
 
     `job` is set if a job was started or is meant. `field` belongs to an unusable reply, `seconds`
-    to a limited one. A front end that can show the `form` does so in place of the text.
+    to a limited one. A front end that can show the `form` does so in place of the text. `form_of`
+    are words that begin a command, of help or of what cannot be followed: a form of that command
+    would help.
     """
 
     text: str = ""
     answer: Answer | None = None
     kind: ReplyKind = ReplyKind.DONE
     job: str = ""
-    form: Form | None = None
+    form: Form | CommandForm | None = None
+    form_of: str = ""
     field: str = ""
     seconds: float = 0.0
 
@@ -79,6 +83,6 @@ def refused(refusal: Refusal, job: str = "") -> Reply:
     return Reply(refusal.text, kind=ReplyKind(refusal.verdict), job=job)
 
 
-def unusable(error: UsageError, note: str = "") -> Reply:
+def unusable(error: UsageError, note: str = "", form_of: str = "") -> Reply:
     """Return the reply to words that cannot be followed; `note` stands after them."""
-    return Reply(f"{error}{note}", kind=ReplyKind.UNUSABLE, field=error.field)
+    return Reply(f"{error}{note}", kind=ReplyKind.UNUSABLE, field=error.field, form_of=form_of)

@@ -14,9 +14,9 @@ from baton.extensions import Commands
 from baton.fields import Positional
 from baton.text.words import joined, split
 from bot.app.dispatching import commands_of
+from bot.dispatch.command_form import apart
 from bot.schedules.reading import action_of, read_new
 from bot.schedules.scanner import WHEN
-from bot.web.console.pages.command_form import apart
 
 NOW = datetime(2026, 11, 24, 6, 50, tzinfo=UTC)
 

@@ -7,10 +7,10 @@ from http import HTTPStatus
 from fastapi import APIRouter, Request, Response
 from pydantic import ValidationError
 
+from bot.dispatch.command_form import MAX_OPTIONS
 from bot.store.jobs.history import JobOutcome
 from bot.web.console.api.jobs import HistoryQuery, history_position
 from bot.web.console.api.problems import API
-from bot.web.console.pages.command_form import MAX_OPTIONS
 from bot.web.console.pages.pages import PageParts, routes
 from bot.web.console.pages.rendering import query
 

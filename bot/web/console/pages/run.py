@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
-from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse, RedirectResponse
@@ -15,6 +14,17 @@ from baton.command import Command, Reach
 from baton.errors import UsageError
 from baton.text.words import cited, did_you_mean
 from baton.timing.calendar import zone
+from bot.dispatch.command_form import (
+    PREFIX,
+    WHEN_HELP,
+    apart,
+    filled_from,
+    filled_in,
+    form_fields,
+    schedulable,
+    scheduled,
+    words_from,
+)
 from bot.dispatch.gates.finding import state_of
 from bot.dispatch.plan import Plan, Times
 from bot.dispatch.reply import Reply, ReplyKind
@@ -22,15 +32,6 @@ from bot.schedules.scanner import WHEN
 from bot.web.console.access import Viewer
 from bot.web.console.errors import NotFound
 from bot.web.console.pages.asking import MAX_KEY, answered
-from bot.web.console.pages.command_form import (
-    PREFIX,
-    apart,
-    filled_from,
-    filled_in,
-    form_fields,
-    scheduled,
-    words_from,
-)
 from bot.web.console.pages.forms import read_form
 from bot.web.console.pages.pages import PageParts, routes
 from bot.web.console.pages.rendering import query
@@ -165,7 +166,9 @@ class RunPages:
             command = self._commands.parse(words)
         except UsageError as error:
             return JSONResponse({"problem": error.problem})
-        fields = _named(filled_from(command, words), when)
+        filled = filled_from(command, words)
+        shown = {one.name: one.value for one in form_fields(type(command), {}, filled) if one.value}
+        fields = _named(shown, when)
         return JSONResponse({"command": command.name, "fields": fields})
 
     async def _reached(self, viewer: Viewer, plan: Plan) -> list[Reached]:
@@ -186,9 +189,9 @@ class RunPages:
         command = self._command(name)
         values = known_values(await self._pages.servers.read(viewer))
         fields = form_fields(command, values, filled, {field: problem} if problem else {})
-        schedulable = _of_servers(command)
+        can_wait = schedulable(command)
         at_field = any(one.wrong for one in fields)
-        at_time = schedulable and field == WHEN and not at_field
+        at_time = can_wait and field == WHEN and not at_field
         return await self._pages.renderer.page(
             request,
             "run_command.html",
@@ -200,9 +203,10 @@ class RunPages:
             query=_query(filled, when),
             text=typed or self._text(command, filled, when),
             problem="" if at_field or at_time else problem,
-            schedulable=schedulable,
+            schedulable=can_wait,
             when=when,
             when_name=WHEN,
+            when_help=WHEN_HELP,
             when_wrong=problem if at_time else "",
         )
 
@@ -269,7 +273,3 @@ def _local(times: Times) -> list[tuple[str, datetime]]:
     """Return each time as the clocks of its zone show it, and itself."""
     clocks = zone(times.zone)
     return [(f"{at.astimezone(clocks):%a %d %b %Y, %H:%M}", at) for at in times.next]
-
-
-def _of_servers(command: Any) -> bool:
-    return bool(command.reach is not Reach.HERE)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
+from bot.dispatch.command_form import Values
 from bot.dispatch.suggestions import suggestions
 from bot.jobs import short_id
 from bot.store.errors import DatabaseUnavailable
 from bot.store.jobs.history import JobFilter
 from bot.web.console.access import Viewer
-from bot.web.console.pages.command_form import Values
 from bot.web.console.pages.pages import PageParts, routes
 from bot.web.console.reading.servers import SeenServers
 

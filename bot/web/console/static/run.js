@@ -26,7 +26,7 @@
   function query() {
     const fields = new URLSearchParams();
     for (const [name, value] of new FormData(form)) {
-      if (said(name) && value) fields.append(name, value);
+      if (said(name) && value) fields.set(name, value); // a ticked box comes after what it says if it is not
     }
     const text = fields.toString();
     return text ? "?" + text : "";
@@ -69,7 +69,7 @@
     wrong.hidden = !wrong.textContent;
     if (!answer.command || other) return;
     for (const field of form.elements) {
-      if (!said(field.name)) continue;
+      if (!said(field.name) || field.type === "hidden") continue; // hidden: what a box says that is not ticked
       const value = answer.fields[field.name] || "";
       if (field.type === "checkbox") field.checked = Boolean(value) && value !== "no";
       else {

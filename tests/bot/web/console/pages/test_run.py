@@ -14,8 +14,8 @@ from baton.consumer import Extension
 from baton.extensions import Commands
 from baton.fields import Name
 from bot.app.dispatching import commands_of
+from bot.dispatch.command_form import filled_from, words_from
 from bot.dispatch.policy import EnvironmentTable, Policy
-from bot.web.console.pages.command_form import filled_from, words_from
 from tests.bot.web.console.conftest import HOSTS, Console, OpenConsole
 from tests.bot.world import COMMANDS
 
