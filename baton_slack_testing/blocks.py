@@ -205,6 +205,8 @@ def _image(block: Json, pointer: str) -> Problems:
 
 def _input(block: Json, pointer: str) -> Problems:
     yield from text_object(block["label"], f"{pointer}/label", 2000, kinds=("plain_text",))
+    if block.get("hint") is not None:
+        yield from text_object(block["hint"], f"{pointer}/hint", 2000, kinds=("plain_text",))
     yield from element_problems(block["element"], f"{pointer}/element")
 
 

@@ -89,8 +89,9 @@ def post_ephemeral(slack: SlackServer, token: Token, args: Args) -> Json:
         raise Refusal("user_not_in_channel")
     text, blocks = content(slack, args)
     thread_ts = args.text("thread_ts") or None
-    slack.workspace.whisper(Ephemeral(channel.id, user, text, blocks or [], thread_ts))
-    return {"ok": True, "message_ts": slack.workspace.stamp()}
+    stamp = slack.workspace.stamp()
+    slack.workspace.whisper(Ephemeral(channel.id, user, text, blocks or [], thread_ts, stamp))
+    return {"ok": True, "message_ts": stamp}
 
 
 def by_id(slack: SlackServer, channel: str) -> Channel:

@@ -140,6 +140,14 @@ def menu(element: Json, pointer: str) -> Problems:
     first = element.get("initial_option")
     if first is not None and first not in (options or []):
         yield f"must be one of the options [json-pointer:{pointer}/initial_option]"
+    if element.get("placeholder") is not None:
+        kinds = ("plain_text",)
+        yield from text_object(element["placeholder"], f"{pointer}/placeholder", 150, kinds)
+    yield from _options(options, pointer)
+
+
+def _options(options: Any, pointer: str) -> Problems:
+    """The options of a menu or of checkboxes."""
     for index, option in enumerate(options if isinstance(options, list) else []):
         where = f"{pointer}/options/{index}"
         if not isinstance(option, dict):
@@ -152,6 +160,21 @@ def menu(element: Json, pointer: str) -> Problems:
             yield from length(option["value"], f"{where}/value", 150)
 
 
+def boxes(element: Json, pointer: str) -> Problems:
+    """Checkboxes: up to 10, each with a text of 75 characters and a value of 150."""
+    keys = ("action_id", "initial_options", "confirm", "focus_on_load")
+    yield from shape(element, pointer, ("options",), ("type", *keys))
+    options = element.get("options")
+    yield from listing(options, f"{pointer}/options", 10)
+    yield from _options(options, pointer)
+    ticked = element.get("initial_options")
+    if ticked is not None:
+        yield from listing(ticked, f"{pointer}/initial_options", 10)
+        for option in ticked if isinstance(ticked, list) else []:
+            if option not in (options or []):
+                yield f"must be one of the options [json-pointer:{pointer}/initial_options]"
+
+
 def image(element: Json, pointer: str) -> Problems:
     """An image beside text."""
     yield from shape(element, pointer, ("alt_text",), ("type", "image_url", "slack_file"))
@@ -159,6 +182,15 @@ def image(element: Json, pointer: str) -> Problems:
 
 def field(element: Json, pointer: str) -> Problems:
     """A modal's input field."""
+    if element.get("type") == "plain_text_input":
+        keys = ("action_id", "initial_value", "multiline", "min_length", "max_length")
+        more = ("placeholder", "dispatch_action_config", "focus_on_load")
+        yield from shape(element, pointer, (), ("type", *keys, *more))
+    if element.get("placeholder") is not None:
+        kinds = ("plain_text",)
+        yield from text_object(element["placeholder"], f"{pointer}/placeholder", 150, kinds)
+    if not 0 <= element.get("min_length", 0) <= 3000:
+        yield f"must be between 0 and 3000 [json-pointer:{pointer}/min_length]"
     most = element.get("max_length", 3000)
     if not 1 <= most <= 3000:
         yield f"must be between 1 and 3000 [json-pointer:{pointer}/max_length]"
@@ -172,6 +204,7 @@ ELEMENTS: dict[str, Callable[[Json, str], Problems]] = {
     "button": button,
     "overflow": menu,
     "static_select": menu,
+    "checkboxes": boxes,
     "image": image,
     "plain_text_input": field,
     "users_select": field,

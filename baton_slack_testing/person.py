@@ -20,7 +20,16 @@ from baton_slack_testing.errors import Json, Refusal
 from baton_slack_testing.plain import buttons
 from baton_slack_testing.responses import answer
 from baton_slack_testing.tokens import KINDS
-from baton_slack_testing.workspace import APP, BOT_USER, TEAM, Channel, Message, User
+from baton_slack_testing.views import filled, replaced, shown_problems
+from baton_slack_testing.workspace import (
+    APP,
+    BOT_USER,
+    TEAM,
+    Channel,
+    Ephemeral,
+    Message,
+    User,
+)
 
 if TYPE_CHECKING:
     from baton_slack_testing.server import SlackServer
@@ -50,10 +59,14 @@ class Reply:
         return self.delivery.acked_after
 
     @property
+    def shown(self) -> list[Ephemeral]:
+        """What only this person was shown since, first to last."""
+        return [each for each in self.channel.ephemerals[self.seen :] if each.user == self.user.id]
+
+    @property
     def ephemeral(self) -> str | None:
-        """What only this person was shown since, first to last; None if nothing."""
-        shown = self.channel.ephemerals[self.seen :]
-        mine = [each.plain for each in shown if each.user == self.user.id]
+        """Its words; None if nothing was shown."""
+        mine = [each.plain for each in self.shown]
         return "\n".join(mine) if mine else None
 
 
@@ -109,10 +122,16 @@ class Person:
                 reply.error = "invalid_command_response"
         return reply
 
-    async def clicks(self, message: Message, action_id: str, value: str | None = None) -> Reply:
+    async def clicks(
+        self, message: Message | Ephemeral, action_id: str, value: str | None = None
+    ) -> Reply:
         """Click a button that the message has now; raises LookupError if it has no such one."""
         slack, where = self.slack, self.slack.channel(message.channel)
-        there = where.by_ts.get(message.ts) is message
+        private = isinstance(message, Ephemeral)
+        if isinstance(message, Ephemeral):
+            there = message in where.ephemerals and message.user == self.id
+        else:
+            there = where.by_ts.get(message.ts) is message
         found = [
             (block, button)
             for block, button in (buttons(message.blocks) if there else ())
@@ -122,7 +141,7 @@ class Person:
             raise LookupError(f"no button {action_id!r} in the message: {message.plain!r}")
         block, button = found[0]
         container: Json = {"type": "message", "message_ts": message.ts, "channel_id": where.id}
-        container["is_ephemeral"] = False
+        container["is_ephemeral"] = private
         if message.thread_ts is not None:
             container["thread_ts"] = message.thread_ts
         action = {**button, "block_id": block.get("block_id", "b1"), "action_ts": stamp_now()}
@@ -138,11 +157,12 @@ class Person:
             "enterprise": {"id": slack.enterprise} if slack.enterprise else None,
             "is_enterprise_install": False,
             "channel": {"id": where.id, "name": where.name},
-            "message": message.raw(metadata=True),
             "state": {"values": {}},
             "response_url": slack.response_urls.new(slack.origin, where.id, self.id),
             "actions": [action],
         }
+        if isinstance(message, Message):  # Slack does not send back what only one person sees
+            payload["message"] = message.raw(metadata=True)
         reply = Reply(where, self.user, Delivery("interactive", payload, accepts_answer=False))
         reply.seen = len(where.ephemerals)
         await self._sent(reply)
@@ -152,15 +172,9 @@ class Person:
         """Send a modal with what was `said` in its inputs, by their block ids; the rest as they
         stood. It closes if the bot lets it; `channel` is where the person goes on reading."""
         slack, where = self.slack, self.slack.channel(channel)
-        if view not in slack.views:
+        if not any(view is each for each in slack.views):
             raise LookupError(f"no such view is open: {view.get('id')}")
-        values: Json = {}
-        for block in view["blocks"]:
-            if block["type"] == "input":
-                element, id = block["element"], str(block["block_id"])
-                values[id] = {element["action_id"]: entered(element, said.pop(id, None))}
-        if said:
-            raise LookupError(f"no such inputs: {sorted(said)}")
+        values = filled(view, said)
         payload: Json = {
             "type": "view_submission",
             "team": {"id": TEAM, "domain": "baton"},
@@ -178,10 +192,14 @@ class Person:
         reply.seen = len(where.ephemerals)
         await self._sent(reply)
         answer = reply.delivery.answer or {}
-        reply.problems = dict(answer.get("errors") or {})
-        if reply.problems.keys() - values.keys():
+        problems = shown_problems(view, answer)
+        if problems is None:
             reply.error = "invalid_view_response"
-        elif not reply.error and answer.get("response_action") != "errors":
+        elif problems:
+            reply.problems = problems
+        elif answer.get("response_action") == "update":
+            replaced(slack, view, answer["view"])
+        elif not reply.error:
             slack.views.remove(view)
         return reply
 
@@ -248,21 +266,6 @@ class Person:
     def leaves(self, channel: str) -> None:
         """Leave a channel: nothing can be shown to them alone there."""
         self.slack.channel(channel).outsiders.add(self.id)
-
-
-def entered(element: Json, said: str | None) -> Json:
-    """What stands in an input of a modal; raises LookupError if it could not be entered."""
-    if element["type"] == "static_select":
-        chosen = element.get("initial_option")
-        if said is not None:
-            chosen = next((each for each in element["options"] if each["value"] == said), None)
-        if chosen is None:
-            raise LookupError(f"no such option: {said}")
-        return {"type": "static_select", "selected_option": chosen}
-    text = element.get("initial_value") if said is None else said
-    if not text or not element.get("min_length", 0) <= len(text) <= element.get("max_length", 3000):
-        raise LookupError(f"Slack does not take this text: {text!r}")
-    return {"type": element["type"], "value": text}
 
 
 def stamp_now() -> str:

@@ -45,9 +45,9 @@ class ResponseUrls:
 def answer(slack: SlackServer, channel: str, user: str, args: Args) -> None:
     """Show an answer to a person's command: to them alone, or to the channel if it says so."""
     text, blocks = content(slack, args)
+    stamp = slack.workspace.stamp()
     if args.get("response_type") == "in_channel":
-        stamp = slack.workspace.stamp()
         message = Message(stamp, channel, BOT_USER, text, blocks or [], bot=True)
         slack.workspace.show(message)
     else:
-        slack.workspace.whisper(Ephemeral(channel, user, text, blocks or []))
+        slack.workspace.whisper(Ephemeral(channel, user, text, blocks or [], None, stamp))

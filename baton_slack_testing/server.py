@@ -8,7 +8,6 @@ from collections.abc import Awaitable, Callable, Iterable
 from types import TracebackType
 from typing import Self, TypeVar
 
-from baton_slack_testing.apps import Triggers
 from baton_slack_testing.calls import Calls
 from baton_slack_testing.changes import Changes
 from baton_slack_testing.delivery import Delivery
@@ -20,6 +19,7 @@ from baton_slack_testing.rates import RateLimits
 from baton_slack_testing.responses import ResponseUrls
 from baton_slack_testing.sockets import Socket, SocketSettings
 from baton_slack_testing.tokens import Token
+from baton_slack_testing.views import Triggers
 from baton_slack_testing.web import Web
 from baton_slack_testing.workspace import APP, BOT_USER, TEAM, Channel, File, Group, User, Workspace
 
@@ -79,6 +79,8 @@ class SlackServer:
         self.calls = Calls(record=record)
         self.faults = Faults()
         self.triggers = Triggers()
+        self.opened = 0
+        """Modals that were opened since the start, those that were closed included."""
         self.response_urls = ResponseUrls()
         self.socket = Socket(self.changes, socket or SocketSettings(), record)
         self._web = Web(self)
@@ -169,7 +171,7 @@ class SlackServer:
 
     @property
     def views(self) -> list[Json]:
-        """Modals that were opened."""
+        """Modals that are open."""
         return self.workspace.views
 
     # -- what happens

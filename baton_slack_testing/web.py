@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl
 
 from aiohttp import web
 
-from baton_slack_testing import apps, chat, pins, reading, uploads
+from baton_slack_testing import apps, chat, pins, reading, uploads, views
 from baton_slack_testing.args import Args
 from baton_slack_testing.calls import Call
 from baton_slack_testing.errors import Json, Refusal
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 Work = Callable[[Call], web.Response]
 
 # Importing them fills the table.
-MODULES = (apps, chat, pins, reading, uploads)
+MODULES = (apps, chat, pins, reading, uploads, views)
 
 
 class Web:

@@ -98,6 +98,7 @@ class Ephemeral:
     text: str
     blocks: list[Json]
     thread_ts: str | None = None
+    ts: str = ""
 
     @property
     def plain(self) -> str:
