@@ -2,8 +2,9 @@
 
 The bot is `baton bot` as a process, with a SQLite ledger and a private RabbitMQ; its `/deploy`
 is allowed, written into the ledger, sent to a server (which does not answer) and posted. The bare
-app acknowledges and posts a line, with nothing kept. Slack is the server of the tests, a process
-that is not measured but shares the machine: it delivers to bot and app alike.
+app acknowledges and posts a line, with nothing kept. Then `/deploy` alone, and the button under its
+help, open its form: the time is taken until Slack is asked for it. Slack is the server of the
+tests, a process that is not measured but shares the machine: it delivers to bot and app alike.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from tests.support.wait import until
 
 FQDN = "web-1.example.net"
 LINE = "/deploy shop prod"
+BEGUN = "/deploy"
 IN_FLIGHT = 50
 PAUSE = 0.15
 """Seconds between a post and the next command, when the bot rests in between."""
@@ -35,11 +37,13 @@ BARE, BATON = "bare AsyncApp", "Baton"
 @dataclass(frozen=True)
 class Figure:
     """What was seen one after the other, after a rest, and with many in flight; the bot's processor
-    time for each of the many until all were posted, in microseconds."""
+    time for each of the many until all were posted, in microseconds; and what was seen of forms,
+    one after the other."""
 
     in_turn: Seen
     rested: Seen
     many: Seen
+    forms: Seen
     count: int
     cpu: float
 
@@ -63,8 +67,10 @@ async def drive(slack: harness.Process, line: Drive) -> Seen:
     return seen
 
 
-async def measure(options: Options, bot: tuple[str | Path, ...], env: dict[str, str]) -> Figure:
-    """One round of a bot."""
+async def measure(
+    options: Options, bot: tuple[str | Path, ...], env: dict[str, str], *, forms: bool = False
+) -> Figure:
+    """One round of a bot, which has `forms` or has not."""
     # each of those one by one waits for its post, which is held for its end for 1.5 s
     in_turn, rested, many = options.size(30, 5), options.size(15, 3), options.size(2000, 20)
     async with harness.process(*harness.program("bench.workspace")) as slack:
@@ -76,7 +82,10 @@ async def measure(options: Options, bot: tuple[str | Path, ...], env: dict[str, 
             singles = await drive(slack, Drive(LINE, rested, 1, pause=PAUSE))
             before = running.cpu
             together = await drive(slack, Drive(LINE, many, IN_FLIGHT))
-            return Figure(one_by_one, singles, together, many, (running.cpu - before) / many * 1e6)
+            cpu = (running.cpu - before) / many * 1e6
+            count = options.size(100, 5) if forms else 0
+            opened = await drive(slack, Drive(BEGUN, count, 1, form=True))
+            return Figure(one_by_one, singles, together, opened, many, cpu)
 
 
 @contextlib.asynccontextmanager
@@ -105,7 +114,9 @@ async def baton(options: Options, url: str) -> Figure:
         limits = "[limits]\nrequests_per_minute = 1_000_000\nburst = 1_000_000\n"
         config.write_text(f"[environments.prod]\nopen = true\n{limits}")
         async with server_known(url):
-            return await measure(options, (harness.BATON, "bot", "--config", str(config)), env)
+            return await measure(
+                options, (harness.BATON, "bot", "--config", str(config)), env, forms=True
+            )
 
 
 async def main(options: Options) -> None:
@@ -152,6 +163,17 @@ async def main(options: Options) -> None:
         "CPU µs each",
     )
     harness.table(heads, rows)
+    by_typing = [value for each in found[BATON] for value in each.forms.typed_forms]
+    by_button = [value for each in found[BATON] for value in each.forms.clicked_forms]
+    harness.table(
+        ("forms", "opened p50", "p99"),
+        [
+            (f"{BEGUN} alone", ms(median(by_typing)), ms(percentile(by_typing, 99))),
+            ("the button under its help", ms(median(by_button)), ms(percentile(by_button, 99))),
+        ],
+    )
+    slowest = percentile([*by_typing, *by_button], 99)
+    harness.verdict("a form is opened, p99", slowest * 1000, 300.0, unit=" ms")
     harness.verdict("ack p50", acks[BATON] * 1000, 2.0, unit=" ms")
     harness.verdict("the slowest ack", worst[BATON], 3.0, unit=" s")
     harness.verdict("commands/s, the ledger written", rates[BATON], 1000, least=True)
