@@ -12,6 +12,8 @@ FLEET = "*"
 """Stands for all servers of a job, where the name of one is expected."""
 CANCEL = "cancel"
 """The action of the button that cancels a job."""
+FORM = "form"
+"""The action of the button that opens the form of a command."""
 ASK = "ask"
 """The prefix of the actions of buttons whose value is run as if it had been typed."""
 

@@ -7,7 +7,6 @@ from enum import StrEnum
 
 from baton.errors import UsageError
 from baton.outcome import Answer
-from bot.dispatch.command_form import CommandForm
 from bot.dispatch.policy import Refusal
 
 
@@ -62,7 +61,7 @@ class Reply:
     answer: Answer | None = None
     kind: ReplyKind = ReplyKind.DONE
     job: str = ""
-    form: Form | CommandForm | None = None
+    form: Form | None = None
     form_of: str = ""
     field: str = ""
     seconds: float = 0.0

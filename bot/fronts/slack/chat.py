@@ -18,6 +18,7 @@ from bot.fronts.errors import FrontError
 from bot.fronts.slack.front import SlackFront
 from bot.fronts.slack.listeners.app import build
 from bot.fronts.slack.listeners.deliveries import DeliveryDeduplicator
+from bot.fronts.slack.listeners.form_state import FormSeal
 from bot.fronts.slack.listeners.handlers import SlackHandlers
 from bot.fronts.slack.listeners.payloads import parse_slash_command
 from bot.fronts.slack.listeners.people import SlackDirectory
@@ -76,7 +77,8 @@ class SlackChat(Linked):
         self._tokens = tokens
         self._api = SlackApi(tokens.bot, api_url)
         self._tasks = BackgroundTasks()
-        self._replies = PrivateReplies(self._api, where)
+        self._seal = FormSeal(tokens.bot)
+        self._replies = PrivateReplies(self._api, where, self._seal)
         self.people = SlackDirectory(self._api)
         self._dispatcher = dispatcher
         self._handlers: SlackHandlers | None = None
@@ -162,7 +164,7 @@ class SlackChat(Linked):
             self._dispatcher, self.people, self._replies, self._tasks, identity
         )
         self._handlers = handlers
-        app = build(handlers, identity, self._dispatcher.commands)
+        app = build(handlers, identity, self._dispatcher.commands, self._seal)
         self._deliveries = DeliveryDeduplicator(app, self._unheard)
         self._socket = SocketModeClient(
             self._api.session,

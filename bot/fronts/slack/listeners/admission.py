@@ -117,7 +117,8 @@ def admit(
         return PrivateReply(person, interaction.place, _edited(begun))
     if len(words) > MAX_TYPED or len(interaction.text) > _MOST_READ:
         return PrivateReply(person, interaction.place, TOO_LONG)
-    return TypedCommand(words, person, interaction.place, interaction.key)
+    trigger = interaction.trigger
+    return TypedCommand(words, person, interaction.place, interaction.key, trigger)
 
 
 def _said_to_us(interaction: Interaction, us: BotIdentity) -> str | None:

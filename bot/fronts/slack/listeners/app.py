@@ -17,11 +17,20 @@ from slack_bolt.authorization import AuthorizeResult
 from slack_bolt.error import BoltUnhandledRequestError
 from slack_bolt.response import BoltResponse
 
-from bot.fronts.slack.blocks.forms import CALLBACK, error_response
+from bot.fronts.slack.blocks.forms import (
+    CALLBACK,
+    COMMAND_CALLBACK,
+    error_at,
+    error_response,
+    with_button,
+)
 from bot.fronts.slack.blocks.posts import PREFIX
+from bot.fronts.slack.listeners.command_forms import FormProblem
+from bot.fronts.slack.listeners.form_state import FormSeal
 from bot.fronts.slack.listeners.handlers import SlackHandlers
 from bot.fronts.slack.listeners.payloads import (
     OWN_COMMAND,
+    form_inputs,
     parse_button_press,
     parse_form,
     parse_message,
@@ -31,7 +40,10 @@ from bot.fronts.slack.web_api.identity import BotIdentity
 
 log = structlog.get_logger(__name__)
 
-UNREADABLE = "This form belongs to another version of the bot."
+UNREADABLE = (
+    "This form cannot be read: another version of the bot made it, or its token has changed since. "
+    "Nothing was done. Close it, and open it again."
+)
 
 
 def is_ours(slash_command: str, commands: Container[str]) -> bool:
@@ -40,14 +52,18 @@ def is_ours(slash_command: str, commands: Container[str]) -> bool:
     return slash_command == OWN_COMMAND or slash_command.removeprefix("/") in commands
 
 
-def private(text: str) -> dict[str, str]:
-    """Return the body of a response that only the person who typed the command sees."""
-    return {"response_type": "ephemeral", "text": text}
+def private(text: str, form_of: str = "") -> dict[str, Any]:
+    """Return the body of a response that only the person who typed the command sees, with a button
+    that opens the form of the words `form_of`, if there are any."""
+    blocks = with_button(text, form_of)
+    return {"response_type": "ephemeral", "text": text, **({"blocks": blocks} if blocks else {})}
 
 
-def build(handlers: SlackHandlers, identity: BotIdentity, commands: Container[str]) -> AsyncApp:
-    """Return the app, with listeners for the slash command of each of `commands`, our buttons,
-    mentions and direct messages."""
+def build(
+    handlers: SlackHandlers, identity: BotIdentity, commands: Container[str], seal: FormSeal
+) -> AsyncApp:
+    """Return the app, with listeners for the slash command of each of `commands`, our buttons and
+    forms, mentions and direct messages."""
     who = AuthorizeResult(
         enterprise_id=None,
         team_id=identity.team,
@@ -75,7 +91,10 @@ def build(handlers: SlackHandlers, identity: BotIdentity, commands: Container[st
         if not is_ours(str(body.get("command", "")), commands):
             return _unhandled(body)
         interaction = parse_slash_command(body)
-        return await ack(private(await handlers.command(interaction)) if interaction else "")
+        if interaction is None:
+            return await ack()
+        told = await handlers.command(interaction)
+        return await (ack(private(told.text, told.form_of)) if told.text else ack())
 
     async def on_press(ack: AsyncAck, body: dict[str, Any]) -> BoltResponse:
         if (interaction := parse_button_press(body)) is not None:
@@ -83,9 +102,12 @@ def build(handlers: SlackHandlers, identity: BotIdentity, commands: Container[st
         return await ack()
 
     async def on_form(ack: AsyncAck, body: dict[str, Any]) -> BoltResponse:
-        interaction = parse_form(body)
-        problem = await handlers.form(interaction) if interaction else UNREADABLE
-        return await (ack(**error_response(problem)) if problem else ack())
+        interaction = parse_form(body, seal)
+        problem = await handlers.form(interaction) if interaction else FormProblem(UNREADABLE)
+        inputs = form_inputs(body)
+        if problem is None or not inputs:
+            return await ack()
+        return await ack(**error_response(error_at(problem.field, inputs), problem.text))
 
     async def on_message(body: dict[str, Any]) -> None:
         if (interaction := parse_message(body)) is not None:
@@ -94,6 +116,7 @@ def build(handlers: SlackHandlers, identity: BotIdentity, commands: Container[st
     app.command(re.compile("^/"))(on_command)
     app.action(re.compile(f"^{PREFIX}"))(on_press)
     app.view(CALLBACK)(on_form)
+    app.view(COMMAND_CALLBACK)(on_form)
     app.event("app_mention")(on_message)
     app.event("message")(on_message)
     app.error(_on_error)

@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import structlog
 
 from baton.bus.messages import Person, new_id
-from baton.errors import BatonError
+from baton.errors import BatonError, UsageError
 from baton.outcome import Answer
-from bot.content import ASK, CANCEL
+from bot.content import ASK, CANCEL, FORM
+from bot.dispatch.command_form import begun, form_of
 from bot.dispatch.protocol import Dispatcher, GroupLookup
-from bot.dispatch.reply import Form, Reply, ReplyKind
+from bot.dispatch.reply import Reply, ReplyKind
 from bot.fronts.slack.blocks.text import is_long, reply_text
 from bot.fronts.slack.listeners.admission import (
     Admission,
@@ -26,6 +27,14 @@ from bot.fronts.slack.listeners.admission import (
     WorkspaceUser,
     admit,
     by_an_app,
+)
+from bot.fronts.slack.listeners.command_forms import (
+    AnyForm,
+    FormProblem,
+    form_in,
+    instead_of,
+    pressed_for,
+    words_of,
 )
 from bot.fronts.slack.listeners.dedup import KeyedLock, RecentKeys
 from bot.fronts.slack.listeners.names import as_typed
@@ -60,6 +69,15 @@ class ReplyNotDelivered(BatonError):
     """The reply to {key} could not be delivered: Slack is to repeat the delivery."""
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What one person reads, as mrkdwn; a button opens the form of the words `form_of`, if there
+    are any."""
+
+    text: str
+    form_of: str = ""
+
+
 class SlackHandlers:
     """Passes commands to the dispatcher, and its replies to people."""
 
@@ -82,13 +100,18 @@ class SlackHandlers:
         self._sent = RecentKeys(FORM_WINDOW)
         self._messages = KeyedLock()
 
-    async def command(self, interaction: Interaction) -> str:
-        """Return the answer to a slash command, as mrkdwn, within the time limit. Never raises."""
+    async def command(self, interaction: Interaction) -> Told:
+        """Return the answer to a slash command, within the time limit: no text if its form is
+        shown. Never raises."""
+        until = asyncio.get_running_loop().time() + self._budget
         reply = await self._in_time(interaction)
         if reply is None:
-            return STILL_WORKING
+            return Told(STILL_WORKING)
         self._give_document(interaction, reply)
-        return self._worded(reply)
+        form = form_in(reply)
+        if form is not None and await self._opened(until, interaction, form):
+            return Told("")
+        return self._told(reply)
 
     async def message(self, interaction: Interaction) -> None:
         """Handle a message to the bot. Return once it is stored, or the person was answered.
@@ -100,11 +123,12 @@ class SlackHandlers:
         reply = await self._reply(self._taken(interaction), interaction.key)
         person, place = Person(id=interaction.user), interaction.place
         self._give_document(interaction, reply)
-        replies = self._replies.send
         if reply.ok:
             if _says_something(reply):
-                self._tasks.start(replies(person, place, self._worded(reply)))
-        elif not await replies(person, place, self._worded(reply), REPLY_TIMEOUT):
+                self._tasks.start(self._tell(interaction, reply))
+            return
+        told = self._told(reply)
+        if not await self._replies.send(person, place, told.text, told.form_of, REPLY_TIMEOUT):
             raise ReplyNotDelivered(key=interaction.key)
 
     async def press(self, interaction: Interaction) -> None:
@@ -114,41 +138,58 @@ class SlackHandlers:
         if self._pressed.seen_before(press):
             log.info("double click ignored", action=interaction.action, person=interaction.user)
             return
-        person, place = Person(id=interaction.user), interaction.place
         work = self._tasks.run(self._reply(self._taken(interaction), interaction.key))
         reply = await self._within_budget(work)
         if reply is not None and not reply.ok:
             self._pressed.discard(press)  # who is told to try again may do so at once
         if reply is None:
             self._tasks.start(self._tell_later(interaction, work))
-        elif reply.form is not None:
-            self._tasks.start(self._open(interaction, reply.form, reply))
+        elif (form := form_in(reply)) is not None:
+            self._tasks.start(self._open(interaction, form, reply))
         elif not reply.ok or _says_something(reply):
             self._give_document(interaction, reply)
-            self._tasks.start(self._replies.send(person, place, self._worded(reply)))
+            self._tasks.start(self._tell(interaction, reply))
 
-    async def form(self, interaction: Interaction) -> str:
-        """Handle a submitted form. Return the error to show in it, or an empty text if it was
+    async def form(self, interaction: Interaction) -> FormProblem | None:
+        """Handle a submitted form. Return what is wrong, to be shown in it, or None if it was
         accepted or may have been."""
+        commands = self._dispatcher.commands
+        if interaction.form is not None:
+            try:
+                interaction = replace(interaction, text=words_of(interaction.form, commands))
+            except UsageError as error:
+                return FormProblem(as_typed(error.problem, commands), error.field)
         if self._sent.seen_before(interaction.key):
             log.info("a form was sent twice", person=interaction.user)
-            return ""
+            return None
         reply = await self._in_time(interaction)
         if reply is not None and not reply.ok:
             self._sent.discard(interaction.key)
-            return as_typed(reply.text, self._dispatcher.commands) or self._worded(reply)
-        if reply is not None:
-            told = self._replies.send(
-                Person(id=interaction.user), interaction.place, self._worded(reply)
-            )
-            self._tasks.start(told)
-        return ""
+            text = as_typed(reply.text, commands) or self._told(reply).text
+            return FormProblem(text, reply.field)
+        if reply is not None and (reply.job or _says_something(reply)):
+            self._give_document(interaction, reply)
+            self._tasks.start(self._tell(interaction, reply))
+        return None
 
-    async def _open(self, interaction: Interaction, form: Form, reply: Reply) -> None:
-        if not await self._replies.open_form(interaction.trigger, form, interaction.place):
-            await self._replies.send(
-                Person(id=interaction.user), interaction.place, self._worded(reply)
-            )
+    async def _open(self, interaction: Interaction, form: AnyForm, reply: Reply) -> None:
+        if not await self._replies.open_form(
+            interaction.trigger, form, interaction.user, interaction.place
+        ):
+            await self._tell(interaction, reply)
+
+    async def _opened(self, until: float, interaction: Interaction, form: AnyForm) -> bool:
+        """Open `form`, and return whether it is known to be shown at the time `until`."""
+        opening = self._tasks.run(
+            self._replies.open_form(interaction.trigger, form, interaction.user, interaction.place)
+        )
+        left = until - asyncio.get_running_loop().time()
+        await asyncio.wait({opening}, timeout=max(left, 0))
+        return opening.done() and opening.result()
+
+    async def _tell(self, interaction: Interaction, reply: Reply) -> None:
+        told, person = self._told(reply), Person(id=interaction.user)
+        await self._replies.send(person, interaction.place, told.text, told.form_of)
 
     def answer_lost(self, interaction: Interaction, text: str) -> None:
         """The answer to a slash command did not reach Slack: send it in another way."""
@@ -169,9 +210,7 @@ class SlackHandlers:
     async def _tell_later(self, interaction: Interaction, work: asyncio.Task[Reply]) -> None:
         reply = await work
         self._give_document(interaction, reply)
-        await self._replies.send(
-            Person(id=interaction.user), interaction.place, self._worded(reply)
-        )
+        await self._tell(interaction, reply)
 
     async def _taken(self, interaction: Interaction) -> Reply:
         """Decide what an interaction asks for, and run it."""
@@ -179,8 +218,8 @@ class SlackHandlers:
             member: WorkspaceUser | BatonError = await self._people.user(interaction.user)
         except StandingUnavailable as error:
             member = error
-        if interaction.kind in ("mention", "direct"):
-            # an edit of it may be here while it is still at work
+        if interaction.kind in ("mention", "direct", "form"):
+            # an edit of it may be here while it is still at work; a form may come to two bots
             async with self._messages.hold(interaction.key):
                 begun = await self._dispatcher.started_by(interaction.key)
                 return await self._done(interaction, admit(interaction, self._us, member, begun))
@@ -211,9 +250,34 @@ class SlackHandlers:
             return await self._dispatcher.ask(
                 clicked.value, asker=person, groups=groups, place=place, key=clicked.key
             )
+        if clicked.action == FORM:
+            return await self._form(clicked)
         log.warning("unknown button", action=clicked.action)
         text = "This button belongs to another version of the bot."
         return Reply(text, kind=ReplyKind.UNUSABLE)
+
+    async def _form(self, clicked: ButtonPress) -> Reply:
+        """Return the form of the words of a button; its text is for whom Slack does not show it."""
+        groups = self._groups(clicked.person)
+        found = await self._dispatcher.form(
+            clicked.value, asker=clicked.person, groups=groups, place=clicked.place
+        )
+        if isinstance(found, Reply):
+            return found
+        return pressed_for(found, clicked.value)
+
+    async def _with_form(self, asked: TypedCommand, reply: Reply) -> Reply:
+        """Return `reply` with the form of a slash command that was typed without any argument."""
+        if not asked.trigger or reply.kind is not ReplyKind.UNUSABLE or not reply.form_of:
+            return reply
+        _, arguments = begun(self._dispatcher.commands, reply.form_of)
+        if arguments:
+            return reply
+        groups = self._groups(asked.person)
+        found = await self._dispatcher.form(
+            reply.form_of, asker=asked.person, groups=groups, place=asked.place
+        )
+        return reply if isinstance(found, Reply) else instead_of(reply, found)
 
     async def _route(self, asked: TypedCommand) -> Reply:
         person, place, words = asked.person, asked.place, asked.words.split(maxsplit=1)
@@ -229,10 +293,13 @@ class SlackHandlers:
                     text, place, asker=person, groups=groups, key=asked.key
                 )
             text = f"Which job? `{word} JOB`, or `@baton {word}` in the thread of the job."
-            return Reply(text, kind=ReplyKind.UNUSABLE)
-        return await self._dispatcher.ask(
+            offered = form_of(self._dispatcher.commands, word)
+            which = Reply(text, kind=ReplyKind.UNUSABLE, form_of=offered)
+            return await self._with_form(asked, which)
+        reply = await self._dispatcher.ask(
             asked.words or "help", asker=person, groups=groups, place=place, key=asked.key
         )
+        return await self._with_form(asked, reply)
 
     async def _help(self, asked: TypedCommand, name: str) -> Reply:
         known = self._dispatcher.commands.get(name.removeprefix("/").lower())
@@ -245,7 +312,8 @@ class SlackHandlers:
             return reply
         text = as_typed(reply.text, self._dispatcher.commands)
         summary, _, document = text.strip().partition("\n")
-        return Reply(answer=Answer(summary, document=document.strip("\n")))
+        answer = Answer(summary, document=document.strip("\n"))
+        return Reply(answer=answer, form_of=reply.form_of)
 
     def _groups(self, person: Person) -> GroupLookup:
         return lambda: self._people.groups_of(person.id)
@@ -270,11 +338,11 @@ class SlackHandlers:
             person, answer = Person(id=interaction.user), reply.answer
             self._tasks.start(self._replies.send_file(person, interaction.place, answer, reply.job))
 
-    def _worded(self, reply: Reply) -> str:
+    def _told(self, reply: Reply) -> Told:
         text = reply_text(replace(reply, text=as_typed(reply.text, self._dispatcher.commands)))
         if reply.answer is not None and is_long(reply.answer.document):
             text += "\nThe output is long: you get it as a file."
-        return text
+        return Told(text, reply.form_of)
 
 
 def _says_something(reply: Reply) -> bool:

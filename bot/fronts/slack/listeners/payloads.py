@@ -8,16 +8,16 @@ docs.slack.dev/interactivity/implementing-slash-commands, .../reference/events/a
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from baton.bus.messages import Person
 from baton.text.words import BECAUSE
-from bot.fronts.slack.blocks.forms import CHOICE, MAX_METADATA, REASON
+from bot.fronts.slack.blocks.forms import CHOICE, REASON, TICKED, UNTICKED
 from bot.fronts.slack.blocks.posts import PREFIX
 from bot.fronts.slack.blocks.text import escape
+from bot.fronts.slack.listeners.form_state import FormSeal
 from bot.jobs import Place
 
 FRONT = "slack"
@@ -32,12 +32,13 @@ Kind = Literal["command", "mention", "direct", "press", "form"]
 @dataclass(frozen=True, slots=True)
 class TypedCommand:
     """The words of a person. `key` identifies the request: it is the same for every delivery of
-    it."""
+    it. `trigger` opens a form, within 3 s, if there is one."""
 
     words: str
     person: Person
     place: Place
     key: str
+    trigger: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +54,22 @@ class ButtonPress:
 
 
 @dataclass(frozen=True, slots=True)
+class FilledForm:
+    """What somebody filled in of the form of a command, by the ids of its `inputs`, which are
+    there from top to bottom."""
+
+    command: str
+    values: Mapping[str, str]
+    inputs: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Interaction:
     """One act of one person, identified by `key` however often it is delivered.
 
     `text` is as Slack wrote it. `teams` are the workspaces of the person according to the payload;
     `app` means that no person did it. A press has an `action` with its `value`, and the `message`
-    above the button.
+    above the button. `trigger` opens a form, within 3 s; `form` is what was filled in of one.
     """
 
     kind: Kind
@@ -73,6 +84,7 @@ class Interaction:
     value: str = ""
     trigger: str = ""
     message: str = ""
+    form: FilledForm | None = None
 
 
 def parse_slash_command(payload: Mapping[str, Any]) -> Interaction | None:
@@ -96,6 +108,7 @@ def parse_slash_command(payload: Mapping[str, Any]) -> Interaction | None:
         f"{FRONT}:{trigger}",
         typed if name == OWN_COMMAND else f"{name.removeprefix('/')} {typed}",
         _teams(id_in(payload, "team_id")),
+        trigger=trigger,
     )
 
 
@@ -142,11 +155,14 @@ def parse_message(payload: Mapping[str, Any]) -> Interaction | None:
 
 
 def parse_button_press(payload: Mapping[str, Any]) -> Interaction | None:
-    """Parse a press of a button under one of our posts."""
+    """Parse a press of a button under one of our posts, or under what only one person sees: that
+    is no message, so nothing can stand in a thread of it."""
     channel, container = mapping_in(payload, "channel"), mapping_in(payload, "container")
     shown, trigger = mapping_in(payload, "message"), id_in(payload, "trigger_id")
     stamp = id_in(container, "message_ts")
-    thread = id_in(container, "thread_ts") or id_in(shown, "thread_ts") or stamp
+    private = container.get("is_ephemeral") is True
+    thread = id_in(container, "thread_ts") or id_in(shown, "thread_ts")
+    thread = thread or ("" if private else stamp)
     actions = payload.get("actions")
     action = actions[0] if isinstance(actions, list) and actions else None
     where = id_in(channel, "id") or id_in(container, "channel_id")
@@ -167,26 +183,46 @@ def parse_button_press(payload: Mapping[str, Any]) -> Interaction | None:
     )
 
 
-def parse_form(payload: Mapping[str, Any]) -> Interaction | None:
-    """Parse a submitted form to the command that it runs; None if the form is not ours. A
-    repeated delivery of the same form has the same key."""
+def parse_form(payload: Mapping[str, Any], seal: FormSeal) -> Interaction | None:
+    """Parse a submitted form: of a Form to the words that it runs, of a command to what was filled
+    in. None if the form is not ours, or not of whoever sends it. A repeated delivery of the same
+    form has the same key."""
     user, name, teams = _presser(payload)
     view = mapping_in(payload, "view")
-    try:
-        known = json.loads(text_in(view, "private_metadata")[:MAX_METADATA])
-        channel, thread, where = (str(each) for each in known["place"])
-        ask = str(known["ask"])
-    except (ValueError, TypeError, KeyError, RecursionError):
+    known = seal.opened(text_in(view, "private_metadata"), user)
+    id, inputs = id_in(view, "id"), form_inputs(payload)
+    if known is None or not (user and id and inputs):
         return None
+    channel, thread, where = known["place"]
     said = mapping_in(mapping_in(view, "state"), "values")
-    choice = mapping_in(mapping_in(mapping_in(said, CHOICE), CHOICE), "selected_option")
-    # in a form nothing is escaped, and what is asked is read as words of a message
-    reason = escape(text_in(mapping_in(mapping_in(said, REASON), REASON), "value")).strip()
-    words = f"{ask} for {text_in(choice, 'value')} {BECAUSE} {reason}"
-    id, place = id_in(view, "id"), Place(FRONT, channel, thread, where)
-    if not (user and id and channel):
-        return None
-    return Interaction("form", user, name, place, f"{FRONT}:{id}", words, teams)
+    values = {block: _entered(mapping_in(mapping_in(said, block), block)) for block in inputs}
+    words, form = "", None
+    if "command" in known:
+        form = FilledForm(known["command"], values, inputs)
+    else:
+        # in a form nothing is escaped, and what is asked is read as words of a message
+        reason = escape(values.get(REASON, "")).strip()
+        words = f"{known['ask']} for {values.get(CHOICE, '')} {BECAUSE} {reason}"
+    place = Place(FRONT, channel, thread, where)
+    key = f"{FRONT}:{id}"
+    return Interaction("form", user, name, place, key, words, teams, form=form)
+
+
+def form_inputs(payload: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the ids of the blocks of a submitted form in which people say something."""
+    blocks = mapping_in(payload, "view").get("blocks")
+    listed = (
+        [each for each in blocks if isinstance(each, Mapping)] if isinstance(blocks, list) else []
+    )
+    return tuple(id_in(each, "block_id") for each in listed if each.get("type") == "input")
+
+
+def _entered(answer: Mapping[str, Any]) -> str:
+    """Return what stands in an input: a text, an option's value, or whether a box is ticked."""
+    if answer.get("type") == "checkboxes":
+        return TICKED if answer.get("selected_options") else UNTICKED
+    chosen = mapping_in(answer, "selected_option")
+    return text_in(chosen, "value") if chosen else text_in(answer, "value")
 
 
 def _presser(payload: Mapping[str, Any]) -> tuple[str, str, frozenset[str]]:

@@ -10,10 +10,12 @@ import structlog
 from baton.bus.messages import Person
 from baton.outcome import Answer
 from baton.timing.backoff import delay, jittered
+from bot.dispatch.command_form import CommandForm
 from bot.dispatch.reply import Form
 from bot.fronts.errors import FrontError, Throttled, Uncertain
-from bot.fronts.slack.blocks.forms import form_view
+from bot.fronts.slack.blocks.forms import command_view, form_view, with_button
 from bot.fronts.slack.blocks.text import cut, escape, is_long
+from bot.fronts.slack.listeners.form_state import FormSeal
 from bot.fronts.slack.web_api.calls import SlackApi
 from bot.fronts.slack.web_api.ephemeral import send_ephemeral
 from bot.jobs import Place
@@ -32,14 +34,21 @@ FindPost = Callable[[str], Awaitable[Place | None]]
 class PrivateReplies:
     """Sends private messages and files to the person who typed a command."""
 
-    def __init__(self, api: SlackApi, where: FindPost) -> None:
+    def __init__(self, api: SlackApi, where: FindPost, seal: FormSeal) -> None:
         self._api = api
         self._where = where
+        self._seal = seal
 
     async def send(
-        self, person: Person, place: Place, text: str, patience: float = RETRY_TIMEOUT
+        self,
+        person: Person,
+        place: Place,
+        text: str,
+        form_of: str = "",
+        patience: float = RETRY_TIMEOUT,
     ) -> bool:
-        """Show `text` (mrkdwn) only to `person`, in `place` or in a direct message.
+        """Show `text` (mrkdwn) only to `person`, in `place` or in a direct message; with a button
+        that opens the form of the words `form_of`, if there are any.
 
         Tries for `patience` seconds. Returns False if it failed.
         """
@@ -47,7 +56,8 @@ class PrivateReplies:
         failures = 0
         while True:
             try:
-                await send_ephemeral(self._api, place, person.id, text)
+                blocks = with_button(text, form_of)
+                await send_ephemeral(self._api, place, person.id, text, blocks)
             except FrontError as error:
                 if isinstance(error, Uncertain) and not text.startswith(SENT_AGAIN):
                     # nobody can look whether it is there: so it is said what it is
@@ -65,9 +75,15 @@ class PrivateReplies:
             else:
                 return True
 
-    async def open_form(self, trigger: str, form: Form, place: Place) -> bool:
-        """Open `form` for the person who has just pressed a button. Return False if it failed."""
-        shown = form_view(form, place)
+    async def open_form(
+        self, trigger: str, form: Form | CommandForm, person: str, place: Place
+    ) -> bool:
+        """Open `form` for `person`, who has just pressed a button or typed a command in `place`.
+        Return False if it failed."""
+        if isinstance(form, CommandForm):
+            shown = command_view(form, self._seal.sealed(person, place, command=form.command))
+        else:
+            shown = form_view(form, self._seal.sealed(person, place, ask=form.ask))
         if shown is None:
             return False
         for before in (False, True):

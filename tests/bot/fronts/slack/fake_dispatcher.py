@@ -11,6 +11,7 @@ from baton.command import Command
 from baton.consumer import Extension
 from baton.extensions import Commands
 from baton.fields import Name
+from bot.dispatch.command_form import CommandForm, begun, command_form, filled_so_far
 from bot.dispatch.plan import Plan
 from bot.dispatch.protocol import GroupLookup
 from bot.dispatch.reply import Reply
@@ -85,6 +86,12 @@ class FakeDispatcher:
         self, text: str, *, asker: Person, groups: GroupLookup, place: Place
     ) -> Plan | Reply:
         raise NotImplementedError("no chat asks for plans")
+
+    async def form(
+        self, text: str, *, asker: Person, groups: GroupLookup, place: Place
+    ) -> CommandForm | Reply:
+        command, words = begun(self.commands, text)
+        return command_form(command, {}, filled_so_far(command, words))
 
     async def started_by(self, key: str) -> AuditEntry | None:
         return self.had.get(key)

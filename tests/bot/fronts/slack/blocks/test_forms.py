@@ -85,5 +85,6 @@ async def test_without_a_form_the_words_are_told(
 
 def test_what_has_no_room_is_no_form() -> None:
     """Slack keeps 3,000 characters for us."""
-    long = Form("Silence", "x" * 9000, "alerts silence " + "x" * 3000, FORM.choices, "y")
-    assert form_view(long, OPS) is None
+    long = Form("Silence", "x" * 9000, "alerts silence", FORM.choices, "y")
+    assert form_view(long, "x" * 3000) is not None
+    assert form_view(long, "x" * 3001) is None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -23,6 +24,7 @@ from bot.fronts.slack.listeners.admission import (
     admit,
     standing_of,
 )
+from bot.fronts.slack.listeners.form_state import FormSeal
 from bot.fronts.slack.listeners.payloads import ButtonPress, Interaction, TypedCommand
 from bot.fronts.slack.listeners.people import StandingUnavailable, user_groups_in, user_in
 from bot.fronts.slack.web_api.identity import BotIdentity
@@ -283,7 +285,7 @@ READERS = (
     payloads.parse_slash_command,
     payloads.parse_message,
     payloads.parse_button_press,
-    payloads.parse_form,
+    partial(payloads.parse_form, seal=FormSeal("xoxb-1")),
 )
 
 

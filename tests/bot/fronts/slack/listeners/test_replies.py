@@ -14,6 +14,7 @@ from baton_slack_testing import (
 )
 from bot.dispatch.reply import Form
 from bot.fronts.slack.chat import nowhere
+from bot.fronts.slack.listeners.form_state import FormSeal
 from bot.fronts.slack.listeners.replies import SENT_AGAIN, PrivateReplies
 from bot.fronts.slack.web_api.calls import SlackApi
 from bot.jobs import Place
@@ -25,7 +26,7 @@ FORM = Form("Silence", "It would mute web-1.", "alerts silence x", (("1 hour", "
 
 @pytest.fixture
 def telling(calls: SlackApi) -> PrivateReplies:
-    return PrivateReplies(calls, nowhere)
+    return PrivateReplies(calls, nowhere, FormSeal("xoxb-1"))
 
 
 async def test_words_that_may_be_there_are_sent_once_more_as_such(
@@ -58,7 +59,7 @@ async def test_a_form_whose_answer_was_lost_is_there_once(
 ) -> None:
     """The same trigger again tells whether it was opened: people read no words beside it."""
     slack.faults.add("views.open", fault)
-    assert await telling.open_form(slack.triggers.new(), FORM, OPS)
+    assert await telling.open_form(slack.triggers.new(), FORM, "U_ANN", OPS)
     assert len(slack.views) == 1
 
 
@@ -67,5 +68,5 @@ async def test_a_form_that_cannot_be_opened_is_not_there(
 ) -> None:
     """Then the words are told."""
     slack.faults.add("views.open", Fails("expired_trigger_id"))
-    assert not await telling.open_form(slack.triggers.new(), FORM, OPS)
+    assert not await telling.open_form(slack.triggers.new(), FORM, "U_ANN", OPS)
     assert slack.views == []

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Self
 import pytest
 from pydantic import model_validator
 
+from baton.bus.messages import Heartbeat
 from baton.command import Command
 from baton.consumer import Extension
 from baton.extensions import Commands
@@ -17,6 +18,7 @@ from bot.app.dispatching import commands_of
 from bot.dispatch.command_form import filled_from, words_from
 from bot.dispatch.policy import EnvironmentTable, Policy
 from tests.bot.web.console.conftest import HOSTS, Console, OpenConsole
+from tests.bot.worker import runner, worker_facts
 from tests.bot.world import COMMANDS
 
 HTML = {"Accept": "text/html"}
@@ -270,3 +272,29 @@ async def test_suggestions_follow_what_is_typed(console: Console) -> None:
     await console.client.post("/ask", data={"text": "ship shop prod"})
     (job,) = await console.bot.store.ledger.recent(1)
     assert [one["text"] for one in await suggested("/log ")] == [job.id[:6]]
+
+
+async def test_a_box_that_is_ticked_by_default_can_be_unticked(console: Console) -> None:
+    """What a box says that is not ticked is sent too, and what an option stands for is shown."""
+    facts = worker_facts(
+        "worker-1",
+        runner(
+            arguments={
+                "quiet": {"type": "flag", "default": True},
+                "copies": {"type": "integer", "default": 2},
+            }
+        ),
+    )
+    console.bot.servers.record(Heartbeat(facts=facts, interval=15.0))
+    text = (await console.client.get("/run/report", headers=HTML)).text
+    assert re.search(
+        r'type="hidden" name="f-quiet" value="no">\s*<label class="check"><input[^>]* checked>',
+        text,
+    )
+    assert re.search(r'value="2" id="field-copies"', text)
+    for form, words in (
+        ("f-quiet=no&f-quiet=yes&f-copies=2", "/report"),
+        ("f-quiet=no&f-copies=3", "/report --quiet=no --copies 3"),
+    ):
+        answer = await console.client.get(f"/run/report/plan?{form}", headers=HTML)
+        assert f'data-text="{words}"' in answer.text
