@@ -19,7 +19,7 @@ import structlog
 from typing_extensions import override
 
 from baton.agent.journal_file import MAX_STORED, SCHEMA, WriteLost
-from baton.agent.journal_writer import JournalWriter
+from baton.agent.journal_writer import RETENTION, JournalWriter
 from baton.bus.messages import Cancel, Message, Request, decode, encode, now
 from baton.errors import InvalidMessage, JournalUnavailable
 
@@ -60,6 +60,12 @@ class Journal(Protocol):
     async def raise_fence(self, environment: str, app: str, number: int) -> int:
         """Remember that something is asked under the lock `number` for `app`, or for whole servers
         if that is empty. Return the highest number that is remembered for it then."""
+
+    async def spend(self, plan: str, request: Request) -> bool:
+        """Remember that the approvals of the plan with this digest start `request`.
+
+        Returns False if they have started another. Raises JournalUnavailable.
+        """
 
     async def record_cancel(self, cancel: Cancel) -> Entry | None:
         """Remember that a request must not start.
@@ -132,6 +138,28 @@ class SqliteJournal(JournalWriter, Journal):
                 (environment, app, app),
             ).fetchone()
             return int(found[0])
+
+        return await self.write(write)
+
+    @override
+    async def spend(self, plan: str, request: Request) -> bool:
+        at, key = self._clock().timestamp(), (request.id, request.attempt)
+
+        def write(db: sqlite3.Connection) -> bool:
+            # an approval lasts shorter than this: an older row is of no use
+            limit = at - RETENTION.total_seconds()
+            db.execute("DELETE FROM plans WHERE at < ?", (limit,))
+            db.execute(
+                "INSERT INTO plans (digest, request, attempt, at) VALUES (?, ?, ?, ?)"
+                " ON CONFLICT (digest) DO NOTHING",
+                (plan, *key, at),
+            )
+            found = db.execute(
+                "SELECT request, attempt FROM plans WHERE digest = ?", (plan,)
+            ).fetchone()
+            if found is None:
+                raise WriteLost(f"the plan {plan} was written and is not in it")
+            return tuple(found) == key
 
         return await self.write(write)
 
@@ -209,6 +237,7 @@ class MemoryJournal(Journal):
     def __init__(self) -> None:
         self._entries: dict[tuple[str, int], Entry] = {}
         self._fences: dict[tuple[str, str], int] = {}
+        self._plans: dict[str, tuple[str, int]] = {}
 
     @override
     async def accept(self, request: Request, final: Message | None = None) -> Entry | None:
@@ -223,6 +252,11 @@ class MemoryJournal(Journal):
             for (where, about), known in self._fences.items()
             if where == environment and (not app or about in ("", app))
         )
+
+    @override
+    async def spend(self, plan: str, request: Request) -> bool:
+        key = (request.id, request.attempt)
+        return self._plans.setdefault(plan, key) == key
 
     @override
     async def record_cancel(self, cancel: Cancel) -> Entry | None:

@@ -44,6 +44,12 @@ CREATE TABLE IF NOT EXISTS fences (
     number INTEGER NOT NULL,
     PRIMARY KEY (environment, app)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS plans (
+    digest TEXT PRIMARY KEY,
+    request TEXT NOT NULL,   -- the one that has been started by the approvals of the plan
+    attempt INTEGER NOT NULL,
+    at REAL NOT NULL
+) WITHOUT ROWID;
 """,
 )
 """The journal of an agent. `fences` are the numbers of the last locks under which something was

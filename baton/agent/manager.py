@@ -20,6 +20,7 @@ from baton.agent.journal import Entry, Journal
 from baton.agent.output import OutputExchange
 from baton.agent.perform import perform
 from baton.agent.stall_detector import StallDetector
+from baton.agent.trust.allowance import Allowance
 from baton.agent.trust.trust import Trust
 from baton.agent.verdicts import (
     CANCELLED_BEFORE,
@@ -94,8 +95,8 @@ class ConsumerManager:
     """The manager binds the inbox of an agent and dispatches what arrives to its consumers.
 
     `discover` is called when a bot asks which agents there are, `probe` with each probe for this
-    agent; without it this agent runs none. `trust` decides which orders are believed; `signer`
-    signs what runs report.
+    agent; without it this agent runs none. `trust` decides which orders are believed, `allowance`
+    which of those are taken; `signer` signs what runs report.
     """
 
     def __init__(
@@ -112,6 +113,7 @@ class ConsumerManager:
         clock: Callable[[], datetime] = now,
         stalls: StallDetector | None = None,
         trust: Trust | None = None,
+        allowance: Allowance | None = None,
         signer: Signer = UNSIGNED,
     ) -> None:
         self.consumers = {consumer.consumer_name: consumer for consumer in consumers}
@@ -127,6 +129,7 @@ class ConsumerManager:
         self._clock = clock
         self._stalls = stalls or StallDetector()
         self._trust = trust or Trust()
+        self._allowance = allowance or Allowance()
         self._put_back: set[Key] = set()
         self._active: dict[Key, _ActiveRun] = {}
         self._inbox = QueueConsumer(channel)
@@ -245,7 +248,7 @@ class ConsumerManager:
             assert task is not None
             active = self._active[key] = _ActiveRun(run, task)  # it counts from here on
         try:
-            if await self._accept(request, run if isinstance(run, Verdict) else None):
+            if await self._accept(request, run):
                 await delivery.ack()
                 if active is not None:
                     await self._perform(active)
@@ -255,17 +258,15 @@ class ConsumerManager:
             if active is not None:
                 del self._active[key]
 
-    async def _accept(self, request: Request, refused: Verdict | None) -> bool:
-        """Write `request` in the journal.
+    async def _accept(self, request: Request, run: Run[Any] | Verdict) -> bool:
+        """Write `request` in the journal, with `run` or why there is none.
 
         Returns whether it is new, was not refused, and must start.
         """
         try:
             if not self._final_reports.caught_up:
                 await self._final_reports.catch_up()
-            if refused is None and (old := self._trust.forgotten(request, self._journal.forgotten)):
-                refused = self._disbelieved(old)
-            refused = refused or await self._fenced_off(request)
+            refused = run if isinstance(run, Verdict) else await self._not_now(request, run)
             final = None if refused is None else closing_update(request, self._server, refused)
             known = await self._journal.accept(request, final)
         except JournalUnavailable as error:
@@ -295,6 +296,16 @@ class ConsumerManager:
             f"this {request.command} was asked under lock {request.fence}; lock {last} came after",
         )
 
+    async def _not_now(self, request: Request, run: Run[Any]) -> Verdict | None:
+        """Return why `request` does not start by what the journal says; None if it may."""
+        if old := self._trust.forgotten(request, self._journal.forgotten):
+            return self._disbelieved(old)
+        if (fenced := await self._fenced_off(request)) is not None:
+            return fenced
+        host, at = self._server.fqdn, self._clock()
+        short = await self._allowance.unapproved(request, run.command, host, self._journal, at)
+        return Verdict(State.REFUSED, short) if short else None
+
     def _disbelieved(self, doubt: str) -> Verdict:
         return Verdict(State.REFUSED, f"{self._server.fqdn} does not take this request: {doubt}")
 
@@ -321,6 +332,8 @@ class ConsumerManager:
             return Verdict(State.REFUSED, error.problem)
         if self._trust.insists and request.host is None and command.changes:
             return self._disbelieved("it names no server, and only what changes nothing may do so")
+        if forbidden := self._allowance.forbidden(request, command):
+            return Verdict(State.REFUSED, forbidden)
         return Run(
             request,
             command,

@@ -14,6 +14,7 @@ from baton.agent.journal import Journal, SqliteJournal
 from baton.agent.manager import ConsumerManager
 from baton.agent.probing import ProbeConsumer, Prober
 from baton.agent.settings import AgentSettings
+from baton.agent.trust.allowance import Allowance
 from baton.agent.trust.trust import Trust
 from baton.bus.channel import Channel
 from baton.bus.connect import connect
@@ -46,6 +47,7 @@ class Service:
         most_runs: int = 100,
         prober: Prober | None = None,
         trust: Trust | None = None,
+        allowance: Allowance | None = None,
         signer: Signer = UNSIGNED,
     ) -> None:
         self.server = server
@@ -65,6 +67,7 @@ class Service:
             probe=None if self.probe_consumer is None else self.probe_consumer.start,
             most_runs=most_runs,
             trust=self._trust,
+            allowance=allowance,
             signer=signer,
         )
         self._lifetime = Lifetime(channel, lambda: self.manager.idle)
@@ -107,6 +110,7 @@ class Service:
             most_runs=settings.agent.most_runs,
             prober=prober,
             trust=trust,
+            allowance=Allowance(settings.allow, file),
             signer=signer,
         )
 

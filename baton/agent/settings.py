@@ -10,6 +10,7 @@ from pydantic import Field, field_validator
 from pydantic_settings import SettingsConfigDict
 
 from baton.agent.address_patterns import AddressPattern
+from baton.agent.trust.allow import AllowTable
 from baton.agent.trust.settings import SigningTable
 from baton.bus.bounds import Interval
 from baton.fields import Name
@@ -67,6 +68,7 @@ class AgentSettings(FileSettings):
     checks: Mapping[Name, CheckTable] = Field(default_factory=dict)
     probes: ProbesTable = ProbesTable()
     signing: SigningTable = SigningTable()
+    allow: AllowTable = AllowTable()
 
     @property
     def commands(self) -> Mapping[str, Any]:

@@ -37,6 +37,7 @@ from baton.bus.bounds import (
     together_small,
 )
 from baton.bus.plans import Plan
+from baton.bus.signing.approval import Approvals
 from baton.errors import InvalidMessage, UnknownType
 from baton.fields import Address, Host, Name, meaning
 from baton.text.printable import printable
@@ -235,6 +236,8 @@ class Request(_JobMessage):
     plan: Plan | None = None
     """What people have approved, if they were asked: the agent does that, or refuses."""
     fence: int | None = Field(default=None, ge=1, le=2**53)
+    approvals: Approvals = ()
+    """The signatures of people over the digest of the plan, for servers that count them."""
 
 
 class Cancel(_JobMessage):

@@ -20,6 +20,7 @@ from baton.server import Server
 from baton.settings import load
 from bot.doctor.bus_checks import WAITING, Needs, agents, bus, rights
 from bot.doctor.check_result import CheckResult, fail, ok
+from bot.doctor.signing_checks import of_agent
 
 
 async def examine_agent(
@@ -51,6 +52,8 @@ async def examine_agent(
     checks = ", ".join(sorted(settings.checks)) or "none"
     reach = ", ".join(settings.probes.allow) or "none"
     yield ok("probes", f"checks: {checks}; allowed addresses: {reach}")
+    for finding in of_agent(settings, environ):
+        yield finding
     if not settings.bus.urls:
         yield fail("bus", "[bus] url is not set", "set it, or BATON_BUS_URL.")
         return

@@ -21,6 +21,7 @@ from baton.bus.exchanges import (
     host_key,
 )
 from baton.bus.messages import Facts
+from baton.bus.signing.public_key import PublicKey
 from baton.errors import BatonError
 from baton.extensions import installed
 from bot.doctor.bus_checks import WAITING, Needs, agents, bus, leftovers, rights
@@ -29,6 +30,7 @@ from bot.doctor.console_checks import console
 from bot.doctor.database_checks import database
 from bot.doctor.probe_checks import probes
 from bot.doctor.rule_checks import freezes, rules
+from bot.doctor.signing_checks import of_agents, own_keys
 from bot.doctor.slack_checks import slack, strangers
 from bot.settings import BotSettings, load_bot
 
@@ -56,6 +58,9 @@ async def examine_bot(
         yield finding
     if settings.freeze:
         yield freezes(settings.freeze)
+    findings, keys = own_keys([settings.signing.key, settings.signing.also], environ)
+    for finding in findings:
+        yield finding
     alerts: AlertSettings | None = None
     if settings.alerts.file is not None:
         found, alerts = alerts_file(settings.alerts.file)
@@ -72,12 +77,15 @@ async def examine_bot(
         for finding in await strangers(url):
             yield finding
     if settings.bus.urls:
-        async for finding in _on_the_bus(settings, alerts, [*commands, *builtins]):
+        async for finding in _on_the_bus(settings, alerts, [*commands, *builtins], keys):
             yield finding
 
 
 async def _on_the_bus(
-    settings: BotSettings, alerts: AlertSettings | None, commands: Sequence[str]
+    settings: BotSettings,
+    alerts: AlertSettings | None,
+    commands: Sequence[str],
+    keys: Sequence[PublicKey],
 ) -> AsyncIterator[CheckResult]:
     async with bus(settings.bus.urls) as (channel, found):
         yield found
@@ -90,6 +98,8 @@ async def _on_the_bus(
         facts: dict[str, Facts] = {}
         yield WAITING
         for finding in await agents(channel, facts=facts):
+            yield finding
+        for finding in of_agents(settings.signing, keys, facts.values()):
             yield finding
         for finding in probes(alerts.probe if alerts and facts else (), facts):
             yield finding

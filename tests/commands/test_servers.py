@@ -4,9 +4,10 @@ from datetime import UTC, datetime
 
 import pytest
 
+from baton.bus.messages import Facts, SigningFacts
 from baton.errors import UsageError
 from baton.testing import Kit, seen
-from commands.servers import COLUMNS, extension
+from commands.servers import COLUMNS, extension, insisting
 
 KIT = Kit(extension)
 SERVERS = [
@@ -54,3 +55,18 @@ def test_an_unknown_environment_says_which_there_are() -> None:
 def test_nobody_heard_yet_says_what_to_do() -> None:
     """An empty fleet is told as such, with how to start an agent."""
     assert "baton agent" in KIT.answers("servers").summary
+
+
+def test_who_does_not_insist_on_signatures_is_counted_once_somebody_does() -> None:
+    """A team that signs nothing reads nothing of it."""
+
+    def server(host: str, mode: str | None) -> Facts:
+        signing = None if mode is None else SigningFacts(mode=mode)
+        return Facts(host=host, environment="prod", signing=signing)
+
+    lax = [server("web-1", "warn"), server("web-2", None)]
+    assert insisting([server("web-1", "off"), server("web-2", None)]) == ""
+    assert insisting([server("web-3", "require"), *lax]) == (
+        "2 of 3 do not insist on signatures yet: web-1, web-2"
+    )
+    assert insisting([server("web-3", "require")]) == ""

@@ -1,0 +1,99 @@
+"""What an agent takes from whoever asks: `[allow]` of its own file, whatever a bot allows. Pure.
+
+Each key is a list of patterns, in which `*` stands for anything. A refusal names the key and its
+line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from fnmatch import fnmatchcase
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
+
+from baton.bus.messages import Request
+from baton.bus.signing.public_key import KeyLines
+from baton.command import Command
+from baton.settings import Table
+
+MOST = 200
+
+
+def _none_empty(patterns: tuple[str, ...]) -> tuple[str, ...]:
+    if any(not pattern or len(pattern) > 200 for pattern in patterns):
+        raise ValueError("patterns such as shop, billing-* or v*, of at most 200 characters")
+    return patterns
+
+
+Patterns = Annotated[tuple[str, ...], Field(max_length=MOST), AfterValidator(_none_empty)]
+
+
+class ApproveTable(Table):
+    """`approve` of `[allow]`: what starts here only if `need` people have signed its plan with the
+    keys in `of`, whatever the bot says. `commands` and `apps` are patterns of what it is about."""
+
+    of: KeyLines
+    need: int = Field(default=1, ge=1)
+    commands: Patterns = ("*",)
+    apps: Patterns = ("*",)
+
+    @field_validator("need")
+    @classmethod
+    def _can_be_met(cls, need: int, info: ValidationInfo) -> int:
+        known = len(info.data.get("of", ()))
+        if "of" in info.data and need > known:
+            raise ValueError(f"at most the number of keys in `of`, which is {known}")
+        return need
+
+
+class AllowTable(Table):
+    """`[allow]`: what this agent takes, whoever asks: patterns of `commands`, of `apps`, of `refs`
+    (the versions that may be deployed) and of `requesters` (the user IDs of who asks). What is not
+    given allows everything. `approve` says whose approvals count here: one table, or a list."""
+
+    commands: Patterns = ("*",)
+    apps: Patterns = ("*",)
+    refs: Patterns = ("*",)
+    requesters: Patterns = ("*",)
+    approve: tuple[ApproveTable, ...] = Field(default=(), max_length=MOST)
+
+    @field_validator("approve", mode="before")
+    @classmethod
+    def _one_or_several(cls, value: object) -> object:
+        return [value] if isinstance(value, dict) else value
+
+
+def disallowed(
+    table: AllowTable, request: Request, command: Command, where: Callable[[str], str]
+) -> str:
+    """Return why `request` for `command` is not allowed; empty if it is. `where` returns the place
+    of a key of the table, `agent.toml, line 12`."""
+    kind = type(command)
+    found: list[tuple[str, str, Sequence[str], str]] = [
+        ("commands", request.command, table.commands, "the command"),
+        ("requesters", request.requester.id, table.requesters, "requests of"),
+    ]
+    app = command.target.app
+    if app is not None or (kind.changes and "app" in kind.model_fields):
+        found.append(("apps", app or "", table.apps, "the app"))
+    if "ref" in kind.model_fields:
+        found.append(("refs", _text(getattr(command, "ref", None)), table.refs, "the version"))
+    for key, value, patterns, what in found:
+        if not matches(value, patterns):
+            shown = f"“{value}”" if value else "that is not named"
+            allowed = ", ".join(patterns[:5]) + (", ..." if len(patterns) > 5 else "")
+            return (
+                f"{what} {shown} is not allowed on this server, which allows"
+                f" {allowed or 'none'} ({where(key)}: [allow] {key})"
+            )
+    return ""
+
+
+def matches(value: str, patterns: Sequence[str]) -> bool:
+    """Return whether `value` is one of `patterns`."""
+    return any(fnmatchcase(value, pattern) for pattern in patterns)
+
+
+def _text(value: Any) -> str:
+    return "" if value is None else str(value)

@@ -1,0 +1,86 @@
+"""Approvals that count at the server: people sign a plan with keys of their own, and the agent of
+each server counts the signatures itself, whatever its bot says."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from baton.agent.trust.allow import AllowTable, ApproveTable, matches
+from baton.bus.messages import Request
+from baton.bus.plans import Plan, plan_digest
+from baton.bus.signing.approval import approvers
+from baton.bus.signing.key_ring import KeyRing
+from baton.command import Command
+
+
+class ApprovalCounter:
+    """It counts the approvals of requests by the rules of `[allow]`; what changes nothing needs
+    none. Without rules it loads nothing.
+
+    Raises SigningNotInstalled if there are rules and signatures cannot be verified.
+    """
+
+    def __init__(self, table: AllowTable) -> None:
+        self._rules: Sequence[tuple[ApproveTable, KeyRing]] = [
+            (rule, KeyRing(rule.of)) for rule in table.approve
+        ]
+
+    def asks(self, request: Request, command: Command) -> bool:
+        """Return whether `request` needs approvals here."""
+        return bool(self._matching(request, command))
+
+    def missing(
+        self, request: Request, command: Command, host: str, at: datetime, forgotten: float
+    ) -> str:
+        """Return why `request` may not start on `host` for lack of approvals; empty if it may.
+
+        Approvals from before `forgotten`, until when the journal has forgotten what it did, do not
+        count: they may have been used.
+        """
+        rules = self._matching(request, command)
+        need = max((rule.need for rule, _ in rules), default=0)
+        plan = request.plan
+        if plan is None:
+            return f"it needs {_approvals(need)}, and nobody was asked: there is no plan in it"
+        if other := _other(request, plan, host):
+            return f"it is not what was approved: {other}"
+        digest, since = plan_digest(plan), datetime.fromtimestamp(forgotten, UTC)
+        fresh = [one for one in request.approvals if one.at > since]
+        for rule, ring in rules:
+            found = approvers(ring, digest, fresh, at)
+            if len(found) < rule.need:
+                said = ", ".join(sorted(key.name or key.fingerprint for key in found)) or "nobody"
+                may = ", ".join(key.name or key.fingerprint for key in rule.of[:5])
+                return (
+                    f"it needs {_approvals(rule.need)} signed with the keys of {may}, of the last"
+                    f" 24 hours, and has those of {said}. Sign: baton approve {request.job[:6]}"
+                )
+        return ""
+
+    def _matching(
+        self, request: Request, command: Command
+    ) -> Sequence[tuple[ApproveTable, KeyRing]]:
+        if not command.changes:
+            return []
+        app = command.target.app or ""
+        return [
+            (rule, ring)
+            for rule, ring in self._rules
+            if matches(request.command, rule.commands) and matches(app, rule.apps)
+        ]
+
+
+def _other(request: Request, plan: Plan, host: str) -> str:
+    """Return in what `request` differs from its `plan`; empty if in nothing."""
+    if plan.job != request.job:
+        return f"the plan is of job {plan.job[:6]}"
+    if plan.command != request.command or dict(plan.arguments) != dict(request.arguments):
+        return "the plan is of another command"
+    if request.host is None or plan.of_host(host) is None:
+        return f"{host} is not in the plan"
+    return ""
+
+
+def _approvals(need: int) -> str:
+    return f"{need} approval" + ("s" if need != 1 else "")
