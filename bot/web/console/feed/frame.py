@@ -25,6 +25,9 @@ from bot.web.console.api.job_models import JobShown, RunShown, job_fields, state
 
 MOST_BYTES = 65_536
 """Bytes of a frame, about; a single piece of output is never divided."""
+FIRST_BYTES = 4_096
+"""Bytes of the first frame of a connection, about, and each next one may have twice as many. So who
+is cut off early each time still gets on."""
 MOST_RUNS = 150
 """Runs in a frame, at most."""
 _OF_A_LINE = 150
@@ -57,7 +60,12 @@ class Frame:
     @property
     def size(self) -> int:
         """About how many bytes it has."""
-        return 1_000 + 400 * len(self.runs) + sum(map(_size, self.pieces))
+        return 1_000 + 400 * len(self.runs) + self.output_size
+
+    @property
+    def output_size(self) -> int:
+        """About how many bytes of output it has."""
+        return sum(map(_size, self.pieces))
 
     def rendered(self, rendering: Rendering) -> bytes:
         """Return it as a server-sent event. It is rendered when it is first asked for."""
@@ -106,17 +114,25 @@ def frames(
 
 
 def lines_only(
-    begin: Position, job: Job, state: State, pieces: Iterable[OutputPiece]
+    begin: Position,
+    job: Job,
+    state: State,
+    pieces: Iterable[OutputPiece],
+    *,
+    first: bool = False,
 ) -> Iterator[Frame]:
-    """Yield the output after `begin` in frames. Each ends at a part of a revision: who stops there
-    has the lines, and not all that is true of the runs."""
+    """Yield the output after `begin` in frames, which are small at first if they are the `first` of
+    a connection. Each ends at a part of a revision: who stops there has the lines, and not all that
+    is true of the runs."""
+    most = min(FIRST_BYTES, MOST_BYTES) if first else MOST_BYTES
     taken: list[OutputPiece] = []
     size = 0
     for piece in pieces:
         more = _size(piece)
-        if taken and size + more > MOST_BYTES:
+        if taken and size + more > most:
             yield Frame(begin, taken[-1].after, job, state, pieces=tuple(taken))
             begin, taken, size = taken[-1].after, [], 0
+            most = min(2 * most, MOST_BYTES)
         taken.append(piece)
         size += more
     if taken:

@@ -2,7 +2,8 @@
 
 A client that is close behind is an index into the ring, and is sent bytes that were rendered for
 all. One that comes from further back, or falls behind, is sent the lines in between from the
-database, piece by piece as fast as it takes them, and how the runs are once it has arrived.
+database, piece by piece as fast as it takes them, and how the runs are once it has arrived. So is
+one that has just come, if the next frame is large: it may have left because it never got that far.
 """
 
 from __future__ import annotations
@@ -14,7 +15,14 @@ from pydantic_core import to_json
 
 from bot.store.jobs.ledger import Ledger
 from bot.store.jobs.news import BEGINNING, PIECES, Position
-from bot.web.console.feed.frame import Frame, Rendering, lines_only, sse, state_frames
+from bot.web.console.feed.frame import (
+    FIRST_BYTES,
+    Frame,
+    Rendering,
+    lines_only,
+    sse,
+    state_frames,
+)
 from bot.web.console.feed.job_feed import JobFeed, Snapshot
 
 AT_ONCE = 131_072
@@ -42,6 +50,7 @@ class FeedReader:
         self._target: Snapshot | None = None
         self._reads = feed.reads
         self._end_told = -1
+        self._first = True
         feed.poke()
 
     @property
@@ -83,7 +92,7 @@ class FeedReader:
             size += len(taken[-1])
             self.position = frame.end
             at += 1
-        self._at = at
+        self._at, self._first = at, False
         return b"".join(taken)
 
     def _end(self) -> bytes:
@@ -105,7 +114,10 @@ class FeedReader:
         if self.position == snapshot.position:
             self._at = snapshot.number
         else:
-            self._at = self._feed.ring.following(self.position)
+            at = self._feed.ring.following(self.position)
+            frame = None if at is None else self._feed.ring.get(at)
+            large = frame is not None and frame.output_size > FIRST_BYTES
+            self._at = None if self._first and large else at
         return self._at is not None
 
     def _ahead(self, snapshot: Snapshot) -> bytes:
@@ -122,7 +134,8 @@ class FeedReader:
             pieces = await self._ledger.pieces(job.id, self.position, revision)
         if not pieces:
             return self._arrived(target, "news")
-        made = list(lines_only(self.position, job, target.state, pieces))
+        made = list(lines_only(self.position, job, target.state, pieces, first=self._first))
+        self._first = False
         self.position = made[-1].end
         if len(pieces) == PIECES:
             return self._together(made)

@@ -117,6 +117,29 @@ async def test_cut_at_random_bytes_on_either_bot(
         await equals_the_ledger(watcher, talk, sites[0].store)
 
 
+@pytest.mark.parametrize("live", [False, True], ids=["from-the-ledger", "from-the-ring"])
+async def test_who_is_always_cut_before_a_whole_frame_still_gets_on(site: Site, live: bool) -> None:
+    """The first frames of a connection are small: also where large ones are ready for all."""
+    talk = await begun(site.store)
+    large = Watcher(talk.new.job.id)
+    watching = asyncio.create_task(large.watch(site, most_ends=2))
+    await until(lambda: large.last)
+    small = Watcher(talk.new.job.id, last=large.last)
+    if not live:
+        watching.cancel()
+        await asyncio.wait([watching])
+        await until(lambda: not site.feeds.watched)
+    await talk.say(site.store, 40, text="x" * 2_000)
+    await talk.end(site.store)
+    await until(lambda: large.ends or not live)
+    async with asyncio.timeout(30):
+        while not small.ends:
+            await small.watch(site, cut=15_000)
+    await equals_the_ledger(small, talk, site.store)
+    watching.cancel()
+    await asyncio.wait([watching])
+
+
 async def test_a_bot_that_restarts(open_site: OpenSite) -> None:
     """Its streams end cleanly, and their clients go on where they stopped at the next one."""
     first = await open_site()
