@@ -9,14 +9,14 @@ from pydantic import BaseModel, ValidationError
 
 from baton.errors import UsageError
 from baton.fields import FieldSpec, fields_of
-from baton.text.words import cited, did_you_mean, joined, quoted, shortened
+from baton.text.words import cited, did_you_mean, quoted, shortened, spaced
 
 
 def format_arguments(command: BaseModel, *, verbatim: bool = False) -> Iterable[str]:
     """Return the words that request `command`: they parse to the same command."""
     if verbatim:
         (spec,) = fields_of(type(command))
-        yield joined(getattr(command, spec.name))
+        yield spaced(getattr(command, spec.name))
         return
     in_place = True
     names = set(type(command).model_fields)

@@ -21,7 +21,7 @@ from baton.bus.messages import Facts
 from baton.errors import UsageError
 from baton.fields import fields_of
 from baton.outcome import Answer, Outcome, RunReport, counted
-from baton.text.words import escaped, split, unescaped
+from baton.text.words import kept, split
 
 
 class Reach(StrEnum):
@@ -164,8 +164,7 @@ class Command(BaseModel):
 def words_of(command: Command) -> str:
     """Return the words that request `command`, with its name and without a slash: what they parse
     to is equal to it."""
-    words = " ".join([command.name, *format_arguments(command, verbatim=command.verbatim)])
-    return words if unescaped(words) == words else escaped(words)
+    return kept(" ".join([command.name, *format_arguments(command, verbatim=command.verbatim)]))
 
 
 def _unwrapped(text: str) -> str:

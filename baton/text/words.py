@@ -216,6 +216,17 @@ def _parts(word: str) -> list[str]:
 
 def joined(words: Sequence[str]) -> str:
     """Return `words` as one text that `split` reads as these words."""
+    return kept(spaced(words))
+
+
+def kept(text: str) -> str:
+    """Return `text` so that `split` reads it as it is: with escapes, if it would read some of it as
+    Slack's. What was typed once and read is not read so again."""
+    return text if unescaped(text) == text else escaped(text)
+
+
+def spaced(words: Sequence[str]) -> str:
+    """Return `words` as one text, each quoted if it must be; not yet `kept`."""
     if len(words) > 1 and words[-2].lower() == BECAUSE and words[-1]:
         return " ".join([*map(quoted, words[:-2]), words[-2], words[-1]])
     return " ".join(map(quoted, words))

@@ -17,7 +17,7 @@ from baton.fields import Positional
 from baton.outcome import Answer
 from baton.text.masked import masked_body, masked_text
 from baton.text.printable import printable
-from baton.text.words import cited, did_you_mean, joined
+from baton.text.words import cited, did_you_mean, joined, spaced
 from bot.dispatch.audit_log import AuditLog, shortened
 from bot.dispatch.authorizer import Authorizer
 from bot.dispatch.builtin import BuiltinCommand, Handler
@@ -266,7 +266,7 @@ def _target(action: str, words: Sequence[str], found: Sequence[DeadLetter]) -> s
     if not rest:
         return ""
     if action != "retry" or rest[0].lower() != "as" or len(rest) < 2:
-        raise UsageError(f"Unexpected: {cited(joined(rest))}.", DeadCommand.usage())
+        raise UsageError(f"Unexpected: {cited(spaced(rest))}.", DeadCommand.usage())
     if rest[1].startswith("/") or len(rest) > 2:
         if len({one.name for one in found}) != 1 or words[0].startswith(ALL):
             raise UsageError("A command runs in place of one letter: name one, not a reason.")

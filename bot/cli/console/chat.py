@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from baton.errors import BatonError, UsageError
-from baton.text.words import BECAUSE, did_you_mean, quoted
+from baton.text.words import BECAUSE, did_you_mean, joined, kept, quoted
 from bot.cli.console.session import ConsoleSession, JsonOption, complain, run, show
 from bot.cli.console.watching import answer
 
@@ -131,9 +131,9 @@ def text_of(words: Sequence[str]) -> str:
     """Return the words that a shell made, as one text that the bot reads as the same words."""
     lower = [word.lower() for word in words]
     if BECAUSE not in lower:
-        return " ".join(map(quoted, words))
+        return joined(words)
     at = lower.index(BECAUSE)
-    return " ".join([*map(quoted, words[:at]), BECAUSE, *words[at + 1 :]])
+    return kept(" ".join([*map(quoted, words[:at]), BECAUSE, *words[at + 1 :]]))
 
 
 def _own(context: Any) -> list[str]:

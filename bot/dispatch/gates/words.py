@@ -10,7 +10,6 @@ from baton.errors import UsageError
 from baton.extensions import Commands
 from baton.fields import fields_of
 from baton.text.words import joined, split
-from baton.text.words import plain as cleaned
 from bot.dispatch.builtin import BuiltinCommand
 
 WHY = "--why"
@@ -38,7 +37,7 @@ def read_said(text: str, commands: Commands) -> Said:
     if "-why" not in text and "-break-glass" not in text:
         return Said(text)
     try:
-        words = split(cleaned(text))
+        words = split(text)
     except UsageError:
         return Said(text)
     rest, why, reason = _apart(words)

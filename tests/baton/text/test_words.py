@@ -182,6 +182,13 @@ def test_quoted_words_are_read_back(words: list[str]) -> None:
     assert split(" ".join(quoted(word) for word in words)) == words
 
 
+@given(st.lists(st.sampled_from(["<x>", "<#C1|ops>", "&lt;", "&amp;lt;", "a&b", "<", "'", " "])))
+def test_words_that_were_read_are_not_read_again_as_slacks(words: list[str]) -> None:
+    """Slack's escapes are undone once, where its text arrives: what somebody meant to write as
+    `<x>` or `&lt;` stays that in the words of a schedule."""
+    assert split(joined(words)) == words
+
+
 def test_did_you_mean() -> None:
     """A near miss is named, in whatever case it was typed; a far one is not."""
     assert nearest("DEPLYO", ["deploy", "ping"]) == "deploy"

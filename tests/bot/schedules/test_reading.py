@@ -56,6 +56,17 @@ def test_there_is_one_reading(words: str, command: str) -> None:
     assert (found, f"{found} {when}") == (command, words)
 
 
+def test_the_words_of_a_schedule_are_read_once() -> None:
+    """Slack sends `&lt;x&gt;` for what was typed as `<x>`: it is no link of Slack's then."""
+    typed = "note '&lt;x&gt;' '&amp;lt;' every 5m"
+    read = read_new(COMMANDS, split(typed), NOW, "UTC")
+    command = COMMANDS.parse(joined(read.command))
+    assert isinstance(command, Note)
+    assert command.words == ("<x>", "&lt;")
+    found, when = apart(COMMANDS, f"/schedule {typed}", NOW)
+    assert (COMMANDS.parse(found), when) == (command, "every 5m")
+
+
 @pytest.mark.parametrize("words", ["show x", "pause at", "list"])
 def test_what_is_done_with_a_schedule_is_no_new_one(words: str) -> None:
     """Though there is a command of that name."""

@@ -15,6 +15,7 @@ from bot.cli.console.chat import text_of
         ["schedule", "deploy", "shop", "prod", "--ref", "a b", "weekdays", "at", "9am"],
         ["alerts", "silence", "host=~web-.*", "it's", 'say "x"', ""],
         ["alerts", "silence", "env=prod", "for", "2h", "because", "we are “moving” – to “b”"],
+        ["ship", "--ref", "<x>", "&lt;", "because", "<#C1|ops>"],
     ],
 )
 def test_each_word_of_the_shell_is_a_word_of_the_chat(words: list[str]) -> None:

@@ -10,11 +10,15 @@ import pytest
 
 import bot
 from baton.bus.messages import now
+from baton.consumer import Extension
+from baton.extensions import Commands
+from baton.text.words import split
 from bot.dispatch.gates.finding import Open, Refused
+from bot.dispatch.gates.words import read_said
 from bot.dispatch.plan import Plan
 from bot.dispatch.reply import ReplyKind
 from bot.store import Store
-from tests.bot.build import ANN, OPS
+from tests.bot.build import ANN, OPS, Ship
 from tests.bot.counter import BEN, GUARDED, ONLY_ANN, Counter, broken, table
 from tests.bot.world import no_groups
 
@@ -121,6 +125,13 @@ async def test_why_within_a_reason_is_a_word(store: Store) -> None:
         "log abcd because --why", asker=ANN, groups=no_groups, place=OPS, key="1"
     )
     assert reply.kind is ReplyKind.UNUSABLE
+
+
+def test_what_stands_beside_why_is_read_once() -> None:
+    """Slack's escapes are undone once: `&amp;lt;` is somebody's own `&lt;`."""
+    said = read_said("ship shop prod --ref '&amp;lt;a&gt;' --why", Commands([Extension(Ship)]))
+    assert said.why
+    assert split(said.words) == ["ship", "shop", "prod", "--ref", "&lt;a>"]
 
 
 async def test_why_of_a_retry_looks_at_the_job_that_it_would_start(store: Store) -> None:
