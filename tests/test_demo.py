@@ -15,7 +15,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.support.demo_terminal import BATON, Terminal, environment, terminal
+from tests.support.demo_terminal import Terminal, environment, terminal
+from tests.support.forks import stand_in_for
 from tests.support.wait import until
 
 DEPLOYED = [
@@ -51,7 +52,11 @@ class Ran:
 
 async def started(folder: Path, env: Mapping[str, str] | None = None) -> Process:
     return await asyncio.create_subprocess_exec(
-        *BATON, env=env or environment(folder), stdin=PIPE, stdout=PIPE, stderr=STDOUT
+        *stand_in_for("demo"),
+        env=env or environment(folder),
+        stdin=PIPE,
+        stdout=PIPE,
+        stderr=STDOUT,
     )
 
 

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from tests.support.forks import Forked
 from tests.support.guard import Guarded
 
 BATON = Path(sys.executable).with_name("baton")
@@ -26,7 +27,8 @@ def environment(folder: Path, more: Mapping[str, str]) -> dict[str, str]:
 
 
 class Process:
-    """`baton KIND --config FILE`, running in `folder` until it is ended."""
+    """`baton KIND --config FILE`, running in the folder of FILE until it is ended. With options for
+    `python` it is a Python of its own, else it is forked."""
 
     def __init__(
         self,
@@ -37,22 +39,26 @@ class Process:
         env: Mapping[str, str] | None = None,
         python: Sequence[str] = (),
     ) -> None:
-        argv: list[str | Path] = [sys.executable, *python, BATON, kind, "--config", config]
+        words = [kind, "--config", str(config)]
         self._log = log
         self._at = log.stat().st_size if log.exists() else 0
-        self._guarded = Guarded(
-            argv, log=log, env=environment(config.parent, env or {}), cwd=config.parent
+        env = environment(config.parent, env or {})
+        fresh: list[str | Path] = [sys.executable, *python, BATON, *words]
+        self._running: Forked | Guarded = (
+            Guarded(fresh, log=log, env=env, cwd=config.parent)
+            if python
+            else Forked(words, log=log, env=env, cwd=config.parent)
         )
 
     @property
     def pid(self) -> int:
         """Its process id."""
-        return self._guarded.pid
+        return self._running.pid
 
     @property
     def running(self) -> bool:
         """Whether it is there."""
-        return self._guarded.running
+        return self._running.running
 
     @property
     def log(self) -> str:
@@ -61,12 +67,12 @@ class Process:
 
     def kill(self) -> None:
         """kill -9; returns when it is gone, in a few milliseconds."""
-        self._guarded.signal(signal.SIGKILL)
+        self._running.signal(signal.SIGKILL)
 
     async def stop(self) -> int | None:
         """SIGTERM, as a service manager does; its exit code."""
-        await asyncio.to_thread(self._guarded.signal, signal.SIGTERM)
-        return self._guarded.exit_code
+        await asyncio.to_thread(self._running.signal, signal.SIGTERM)
+        return self._running.exit_code
 
     def freeze(self, on: bool) -> None:
         """Let it stand still, or go on."""
@@ -74,4 +80,4 @@ class Process:
 
     def end(self) -> None:
         """Over, whatever it does."""
-        self._guarded.end()
+        self._running.end()

@@ -7,7 +7,6 @@ import contextlib
 import os
 import pty
 import re
-import sys
 import termios
 from asyncio.subprocess import Process
 from collections.abc import AsyncIterator
@@ -17,9 +16,8 @@ from pathlib import Path
 
 import pyte
 
+from tests.support.forks import stand_in_for
 from tests.support.wait import until
-
-BATON = (sys.executable, "-c", "from bot.cli import main; main()", "demo")
 
 
 def environment(folder: Path, **more: str) -> dict[str, str]:
@@ -69,7 +67,7 @@ async def terminal(
     setattr(screen, "write_process_input", lambda data: os.write(master, data.encode()))  # noqa: B010
     stream = pyte.ByteStream(screen)
     process = await asyncio.create_subprocess_exec(
-        *BATON,
+        *stand_in_for("demo"),
         env=environment(folder, TERM=term, **more),
         stdin=slave,
         stdout=slave,

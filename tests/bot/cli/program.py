@@ -7,6 +7,8 @@ import os
 import sys
 from asyncio.subprocess import PIPE, Process
 
+from tests.support.forks import stand_in_for
+
 MAIN = "from bot.cli import main; main()"
 WITHOUT_EXTRA = """
 import sys
@@ -26,11 +28,12 @@ def environment(**more: str) -> dict[str, str]:
 
 
 async def started(*words: str, before: str = "", **env: str) -> Process:
+    """Start it by fork; where something is to run `before`, or Python itself reads a variable, as a
+    Python of its own."""
+    fresh = before or any(name.startswith("PYTHON") for name in env)
+    own = [sys.executable, "-c", f"{before}\n{MAIN}", *words]
     return await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-c",
-        f"{before}\n{MAIN}",
-        *words,
+        *(own if fresh else stand_in_for(*words)),
         env=environment(**env),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=PIPE,

@@ -11,7 +11,8 @@ from contextlib import redirect_stderr, redirect_stdout
 from unittest.mock import patch
 
 from bot.cli import main
-from tests.bot.cli.program import MAIN, environment
+from tests.bot.cli.program import environment
+from tests.support.forks import stand_in_for
 
 
 class Program:
@@ -25,7 +26,7 @@ class Program:
     ) -> Process:
         """Start it as a process, for what is about signals, terminals or two at once."""
         return await asyncio.create_subprocess_exec(
-            *(sys.executable, "-c", MAIN, *words),
+            *stand_in_for(*words),
             env=environment(**{**self._env, **env}),
             stdin=stdin,
             stdout=stdout,
