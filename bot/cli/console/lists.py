@@ -56,8 +56,8 @@ def audit(
     before: BeforeOption = "",
     as_json: JsonOption = False,
 ) -> None:
-    """Show who asked what, and what the bot decided; export the audit log, and verify it. Other
-    words go to the bot as in chat: audit --last 5."""
+    """Show who asked what; export or verify the audit log. Other words go to the bot as in chat:
+    audit --last 5."""
     if context.invoked_subcommand is not None:
         return
     columns = ("time", "who", "where", "asked", "verdict", "reason")
