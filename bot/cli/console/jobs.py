@@ -180,7 +180,7 @@ def deny(
     because: Annotated[str, typer.Option(help="Why, for whoever asked.")] = "",
     as_json: JsonOption = False,
 ) -> None:
-    """Deny a job that waits for people: it ends, and nothing is sent."""
+    """Deny a job that waits for people. It ends; nothing is sent."""
 
     async def work(session: ConsoleSession) -> int:
         asked = await session.client.deny(job, because)
