@@ -35,6 +35,20 @@ def test_lines_are_counted_as_they_are_found(text: str, words: str) -> None:
     assert count_lines(text, words) == sum(holds(line, words) for line in text.split("\n"))
 
 
+@pytest.mark.parametrize("often", [(True, False), (False, True), (True, True)])
+def test_a_long_text_is_counted_however_its_lines_are_mixed(often: tuple[bool, bool]) -> None:
+    """Its beginning decides how it is counted, and not what comes of it."""
+    lines = []
+    for half in often:
+        lines += [
+            f"{'Hit hit' if half or not number % 50 else 'miss'} ..." for number in range(5_000)
+        ]
+    text = "\n".join(lines)
+    expected = sum("Hit" in line for line in lines)
+    assert count_lines(text, "hit") == expected
+    assert count_lines(text.replace("Hit", "\x1b[1mH\x1b[0mit"), "hit") == expected
+
+
 @pytest.mark.parametrize(
     ("line", "words"),
     [

@@ -12,6 +12,7 @@ import pytest
 from baton.bus.messages import State, Update
 from bot.jobs import NewJob
 from bot.store import Store
+from bot.store.database.text_search import holds
 from bot.store.output import log_lines, log_slices
 from bot.store.output.log_lines import LogLine, LogQuery
 from bot.store.output.output_text import output_text
@@ -111,6 +112,24 @@ async def test_a_search_finds_every_line_once(store: Store, limit: int) -> None:
         found, count = await searched(store, new, LogQuery(text), limit)
         assert found == [line for line in lines if line.text in matching], text
         assert count == len(found)
+
+
+async def test_a_search_looks_at_no_more_lines_than_it_shows(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a log in which every line matches, the others are only counted."""
+    pieces = ["\n".join(["\x1b[1mhit\x1b[0m"] * 80)] * 100
+    new, lines = await written(store, web=pieces)
+    looked: list[str] = []
+
+    def seen(text: str, words: str) -> bool:
+        looked.append(text)
+        return holds(text, words)
+
+    monkeypatch.setattr(log_lines, "holds", seen)
+    found = await store.ledger.search_log(new.job.id, LogQuery("hit"), limit=10)
+    assert (list(found.lines), found.count) == (lines[:10], 8_000)
+    assert len(looked) == 11
 
 
 @pytest.mark.usefixtures("small_slices")
