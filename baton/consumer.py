@@ -6,13 +6,14 @@ It is the end of step 3 of the path (run): `process_message` does the work of a 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic
 
 from pydantic import BaseModel, ConfigDict, JsonValue
 
 from baton.bus.exchanges import command_key
+from baton.bus.messages import ReleaseFacts
 from baton.command import Command
 from baton.run import C, Run
 from baton.server import Server
@@ -40,12 +41,14 @@ class TimeLimit:
 class Consumer(ABC, Generic[C]):
     """A consumer does what one command requests, on this server.
 
-    `settings_type` describes its own table in the agent's settings; the table has the name of the
-    command. One consumer serves all its runs, several at a time.
+    `settings_type` describes its table in the agent's settings, which has the name of its command
+    unless `settings_table` names that of another one. One consumer serves all its runs, several at
+    a time.
     """
 
     command: ClassVar[type[Command]]
     settings_type: ClassVar[type[BaseModel]] = NoSettings
+    settings_table: ClassVar[str] = ""
 
     def __init__(self, server: Server, settings: Any = None) -> None:
         self.server = server
@@ -61,6 +64,11 @@ class Consumer(ABC, Generic[C]):
         """Return the apps that its settings put on this server, in addition to those that the
         server names."""
         return ()
+
+    def releases(self) -> Mapping[str, ReleaseFacts]:
+        """Return what is live on this server, by app, as heartbeats tell it. It is called in a
+        thread, about every heartbeat, and may read files."""
+        return {}
 
     @property
     def routing_key(self) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import structlog
 
@@ -33,7 +33,7 @@ class Heartbeats:
         self,
         channel: Channel,
         source: str,
-        facts: Callable[[], Facts],
+        facts: Callable[[], Awaitable[Facts]],
         interval: float,
         signer: Signer = UNSIGNED,
     ) -> None:
@@ -73,13 +73,13 @@ class Heartbeats:
         """
         if self._channel.link is not Link.UP:
             return
-        beat = Heartbeat(
-            source=self._source,
-            facts=self._facts(),
-            interval=self._interval,
-            leaving=leaving,
-        )
         try:
+            beat = Heartbeat(
+                source=self._source,
+                facts=await self._facts(),
+                interval=self._interval,
+                leaving=leaving,
+            )
             await self._api.publish(OUTPUT, key_of(beat), beat, timeout=5.0)
         except BatonError as error:
             log.warning("heartbeat not sent", error=str(error))

@@ -13,6 +13,7 @@ from baton.agent.heartbeats import Heartbeats
 from baton.agent.journal import Journal, SqliteJournal
 from baton.agent.manager import ConsumerManager
 from baton.agent.probing import ProbeConsumer, Prober
+from baton.agent.release_reader import ReleaseReader
 from baton.agent.settings import AgentSettings
 from baton.agent.trust.allowance import Allowance
 from baton.agent.trust.trust import Trust
@@ -70,6 +71,7 @@ class Service:
             allowance=allowance,
             signer=signer,
         )
+        self._releases = ReleaseReader(consumers)
         self._lifetime = Lifetime(channel, lambda: self.manager.idle)
         self._journal = journal
         self._drain = drain
@@ -151,10 +153,11 @@ class Service:
         """Drain on SIGTERM, SIGINT and SIGHUP."""
         self._lifetime.stop_on_signals()
 
-    def _facts(self) -> Facts:
+    async def _facts(self) -> Facts:
         checks = None if self.probe_consumer is None else self.probe_consumer.prober.checks
         facts = self.server.facts(self.manager.consumers, checks)
-        return facts.model_copy(update={"signing": self._trust.facts})
+        more = {"signing": self._trust.facts, "releases": await self._releases.read()}
+        return facts.model_copy(update=more)
 
 
 def set_up_consumers(
@@ -172,21 +175,23 @@ def set_up_consumers(
         for name, extension in commands.items()
         if extension.consumer is not None
     }
+    own = {kind.settings_table or name: None for name, kind in kinds.items()}
     for table in tables:
-        if table not in kinds and table not in commands.broken:
-            known = [*AgentSettings.model_fields, *kinds]
+        if table not in own and table not in commands.broken:
+            known = [*AgentSettings.model_fields, *own]
             raise SettingsError(
                 file=file,
                 key=table,
                 problem=no_such("table", table, known),
                 must=f"one of {', '.join(known)}",
             )
-    if taken := kinds.keys() & AgentSettings.model_fields.keys():
+    if taken := own.keys() & AgentSettings.model_fields.keys():
         name = min(taken)
         raise ExtensionError(name=name, reason=f"the settings of an agent have a table {name}")
     settings = {
-        name: validated(kind.settings_type, tables.get(name, {}), file=file, key=name)
+        name: validated(kind.settings_type, tables.get(table, {}), file=file, key=table)
         for name, kind in kinds.items()
+        for table in (kind.settings_table or name,)
     }
     apps = {app for name, kind in kinds.items() for app in kind(server, settings[name]).app_names}
     server = server.running(apps)

@@ -15,7 +15,7 @@ from enum import StrEnum
 from itertools import product
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_core import from_json, to_json
 
 from baton.bus.bounds import (
@@ -150,6 +150,30 @@ class SigningFacts(BaseModel):
         return self.mode == "require"
 
 
+class ReleaseFacts(BaseModel):
+    """The release of an app that is live on a server, as its agent sees it: the name of its folder
+    and, if it is of git, its commit; `since` when; and the release to which a rollback goes."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    release: Line = ""
+    commit: Line = ""
+    previous: Line = ""
+    since: Moment | None = None
+
+    @property
+    def version(self) -> str:
+        """Return what people call it: `v2 (1a2b3c4d)`."""
+        ref, commit = self.release.partition("-")[2] or self.release, self.commit[:8]
+        return f"{ref} ({commit})" if commit and not ref.startswith(commit) else ref
+
+
+def _few(values: object) -> object:
+    if isinstance(values, Mapping) and len(values) > MAX_NAMES:
+        raise ValueError(f"at most {MAX_NAMES} apps")
+    return values
+
+
 class Facts(BaseModel):
     """The facts that an agent reports about its server."""
 
@@ -167,6 +191,10 @@ class Facts(BaseModel):
     started: Moment | None = None
     signing: SigningFacts | None = None
     """None means that the agent looks at no signatures, or is too old to say so."""
+    releases: Annotated[Mapping[Name, ReleaseFacts], BeforeValidator(_few)] = Field(
+        default_factory=dict
+    )
+    """What is live there, by app: of the apps that this agent deploys."""
     details: Details = Field(default_factory=dict)
 
 

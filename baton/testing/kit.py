@@ -142,7 +142,9 @@ class Kit:
         self._commands = Commands([extension])
         self._name = extension.command.name
         self._person = person
-        tables = {} if settings is None else {self._name: settings}
+        consumer = extension.consumer
+        table = self._name if consumer is None else consumer.settings_table or self._name
+        tables = {} if settings is None else {table: settings}
         server = server or Server("prod", fqdn="web-1")
         self.server, self.consumers = set_up_consumers(server, self._commands, tables, "settings")
 

@@ -129,7 +129,7 @@ class WorkerService:
         journal = await WorkJournal.open(journal_path(settings.worker.state, name))
         return cls(channel, settings, runners, journal, trust, signer)
 
-    def facts(self) -> Facts:
+    async def facts(self) -> Facts:
         """Return what its heartbeats say."""
         facts = self.server.facts().model_copy(update={"signing": self._trust.facts})
         return facts_of(self.settings, facts)

@@ -22,6 +22,7 @@ from bot.builtins.log import LogCommand, LogHandler
 from bot.builtins.retry import RetryCommand, RetryHandler
 from bot.builtins.run import RunCommand, RunHandler, waiting_in
 from bot.builtins.token import TokenCommand, TokenHandler
+from bot.builtins.versions import VersionsCommand, VersionsHandler
 from bot.builtins.vote import ApproveCommand, ConfirmCommand, DenyCommand, VoteHandler
 from bot.builtins.why import Why, WhyCommand, WhyHandler
 from bot.dispatch.audit_log import AuditLog
@@ -107,6 +108,10 @@ BUILTINS: tuple[BuiltinEntry[Any], ...] = (
         lambda it: ForgetHandler(
             it.known, it.store.servers, it.authorizer, it.audit, it.server_forgotten, it.clock
         ),
+    ),
+    BuiltinEntry(
+        VersionsCommand,
+        lambda it: VersionsHandler(it.known, it.store.ledger, it.authorizer, it.audit),
     ),
     BuiltinEntry(
         ConsoleCommand, lambda it: ConsoleHandler(it.store.sign_ins, it.console, it.audit)

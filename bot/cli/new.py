@@ -12,7 +12,7 @@ from baton.text.printable import printable
 
 BUILTINS = {
     *("alerts", "audit", "baton", "cancel", "console", "dead", "forget", "help", "jobs", "log"),
-    *("retry", "run", "schedule", "token"),
+    *("retry", "run", "schedule", "token", "versions"),
 }
 """The commands that a bot answers itself: where there is no bot, nothing else knows them."""
 

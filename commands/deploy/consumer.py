@@ -5,13 +5,14 @@ It refuses what this server is not configured for, and a second deploy at the sa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import contextlib
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any, ClassVar
 
 from typing_extensions import override
 
-from baton.bus.messages import now
+from baton.bus.messages import ReleaseFacts, now
 from baton.command import Command
 from baton.consumer import Consumer, TimeLimit
 from baton.errors import Failed, Refused
@@ -21,7 +22,7 @@ from baton.text.words import did_you_mean
 from commands.deploy.command import Deploy
 from commands.deploy.deployment import Deployment
 from commands.deploy.lock import LockNote, deploy_lock
-from commands.deploy.releases import cannot
+from commands.deploy.releases import Releases, cannot
 from commands.deploy.settings import AppSettings, DeploySettings
 from commands.deploy.source import DEFAULT
 
@@ -46,6 +47,16 @@ class DeployConsumer(Consumer[Deploy]):
         return self._apps
 
     @override
+    def releases(self) -> Mapping[str, ReleaseFacts]:
+        found = {}
+        for app, settings in self._apps.items():
+            with contextlib.suppress(OSError):
+                live = Releases(settings.path).live()
+                if live is not None:
+                    found[app] = live
+        return found
+
+    @override
     def time_limit(self, run: Run[Deploy]) -> TimeLimit:
         """Return what the settings of the app say, whatever the request says: they know its
         steps."""
@@ -59,11 +70,12 @@ class DeployConsumer(Consumer[Deploy]):
     async def process_message(self, run: Run[Deploy]) -> None:
         """Deploy what is requested. Raises Refused, or Failed with the reason why it is not
         live."""
-        settings = self._settings_of(run.command)
+        command = run.command
+        settings = settings_of(command.app, command.environment, self._apps, self.server)
         note = LockNote(
             job=run.request.job,
             requester=run.request.requester.label,
-            what=" ".join(filter(None, (run.command.app, _named(run.command.ref or settings.ref)))),
+            what=" ".join(filter(None, (command.app, _named(command.ref or settings.ref)))),
             since=f"{self._clock():%H:%M:%S} UTC",
         )
         try:
@@ -73,21 +85,22 @@ class DeployConsumer(Consumer[Deploy]):
         except OSError as error:
             raise Failed(cannot(error, settings.path)) from error
 
-    def _settings_of(self, command: Deploy) -> AppSettings:
-        if command.environment != self.server.environment:
-            raise Refused(
-                f"This server is in {self.server.environment}, not {command.environment}."
-            )
-        settings = self._apps.get(command.app)
-        if settings is None:
-            known = (
-                f"configured: {', '.join(sorted(self._apps))}" if self._apps else "none configured"
-            )
-            raise Refused(
-                f"This server has no [deploy.{command.app}] in its configuration ({known})."
-                + did_you_mean(command.app, self._apps)
-            )
-        return settings
+
+def settings_of(
+    app: str, environment: str, apps: Mapping[str, AppSettings], server: Server
+) -> AppSettings:
+    """Return the settings of `app`, of those of `apps` that `server` has. Raises Refused if it has
+    none, or if it is in another environment."""
+    if environment != server.environment:
+        raise Refused(f"This server is in {server.environment}, not {environment}.")
+    settings = apps.get(app)
+    if settings is None:
+        known = f"configured: {', '.join(sorted(apps))}" if apps else "none configured"
+        raise Refused(
+            f"This server has no [deploy.{app}] in its configuration ({known})."
+            + did_you_mean(app, apps)
+        )
+    return settings
 
 
 def _named(ref: str) -> str:

@@ -7,31 +7,25 @@ that is live is touched. From the switch on, whatever goes wrong leads back to t
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
 import structlog
 
 from baton.errors import Failed, Refused
-from baton.outcome import named
-from baton.process.leftovers import Running, Trail, end, running
 from baton.run import Run
-from commands.deploy import health_check, source
+from commands.deploy import source
 from commands.deploy.archive import Archive
 from commands.deploy.command import Deploy
 from commands.deploy.lock import DeployLock
 from commands.deploy.refs import obeyed
-from commands.deploy.releases import Releases, cannot, commit_in
+from commands.deploy.releases import Releases, cannot
 from commands.deploy.settings import AppSettings
 from commands.deploy.steps import Steps
+from commands.deploy.switch import BACK, Live, Switch
 
 log = structlog.get_logger(__name__)
-
-BACK = "back"
-RESTART = "restart"
-CLEAN_UP = "clean up"
 
 
 class Deployment:
@@ -66,9 +60,9 @@ class Deployment:
         if settings.archive is not None:
             file = settings.path / "archive.part"
             self.archive = Archive(file, settings.archive, self.steps)
+        self.switch = Switch(run, settings, lock, self.releases, self.steps)
         self._sha256 = ""
         self._clock = clock
-        self._left = ""
 
     async def carry_out(self) -> None:
         """Do all of it. Raises Failed with what happened and what is live now, Refused if nothing
@@ -76,31 +70,31 @@ class Deployment:
 
         What its programs have left running when it fails is ended.
         """
-        try:
+        async with self.switch.ended_if_it_fails():
             await self._carry_out()
-        except BaseException as error:
-            await self._end_left()
-            if not self._left:
-                raise
-            raise Failed(f"{error}; {self._left}" if str(error) else self._left) from error
 
     async def _carry_out(self) -> None:
         self._harmless()
         self.releases.prepare()
-        await self._clean_up()
+        await self.switch.clean_up()
         left = await self._prune()
         if left:
             self.run.notify_info(left, step="prune")
         release = await self._built()
         previous = Live.now(self.releases)
-        await self._go_live(release, previous)
+        try:
+            await self.switch.to(release, previous)
+        except BaseException:
+            self._set_aside(release)
+            raise
+        self.lock.note(release="")
         await self._told(release, previous)
         await self._pack()
 
     async def _told(self, release: Path, previous: Live) -> None:
         """Report that `release` is live. It is too late to cancel now."""
         try:
-            await self._name_left()
+            await self.switch.name_left()
             left = await self._prune()
         except asyncio.CancelledError:
             left = ""
@@ -127,25 +121,6 @@ class Deployment:
                     f"The ref {self.ref} has characters that a shell interprets, and {label} may"
                     " pass it to one: deploy its commit, or rename it."
                 )
-
-    async def _clean_up(self) -> None:
-        left = self.lock.left
-        if left is None:
-            return
-        trail = left.trail()
-        trails = [] if trail is None else [trail]
-        if left.left:
-            trails.append(Trail("", [], left.left))
-        if await asyncio.to_thread(running, trails):
-            self.run.notify_info("stopping what an earlier deploy left running", step=CLEAN_UP)
-        still = await end(trails, self.settings.grace)
-        self.lock.note(left=tuple(still))
-        if still:
-            text = _still(still, "of an earlier deploy ")
-            raise Refused(f"One deploy at a time: {text}: stop it, then deploy again.")
-        if left.release and left.release != self.releases.current():
-            self.run.notify_info(f"removing {left.release}, which was interrupted", step=CLEAN_UP)
-            await asyncio.to_thread(self.releases.remove, left.release)
 
     async def _built(self) -> Path:
         """Return a release that is ready to go live. One that fails is set aside, to look into."""
@@ -204,75 +179,6 @@ class Deployment:
         if not by_ref and self.run.command.ref is not None:
             raise Refused(f"{app} has one archive here, whatever the version: leave out --ref.")
 
-    async def _go_live(self, release: Path, previous: Live) -> None:
-        try:
-            self.steps.begin("switch", f"switching to {release.name}")
-            self.releases.activate(release.name)
-            await self._begin_serving(release)
-        except (Failed, OSError) as error:
-            went_back = await self._go_back(previous)
-            self._set_aside(release)
-            reason = cannot(error, release) if isinstance(error, OSError) else str(error)
-            raise Failed(f"{reason}; {went_back}") from error
-        except BaseException:
-            self.run.notify_info(await self._go_back(previous, check=False), step=BACK)
-            self._set_aside(release)
-            raise
-        self.lock.note(release="")
-
-    async def _begin_serving(self, release: Path) -> None:
-        if self.settings.restart is not None:
-            self.steps.begin(RESTART, "restarting")
-            await self.steps.program(RESTART, self.settings.restart, release)
-        if self.settings.health is not None:
-            self.steps.begin(health_check.STEP, "checking its health")
-            wrong = await health_check.problem(self.settings.health, self.steps, release)
-            if wrong:
-                raise Failed(wrong)
-
-    async def _go_back(self, previous: Live, check: bool = True) -> str:
-        """Make the previous release live again; return the result, for people."""
-        if self.releases.pointer() == previous.pointer:
-            if not previous.name:
-                return "nothing was switched; no release is live"
-            return f"{previous.name} is live, as before"
-        try:
-            self.releases.point(previous.pointer)
-        except OSError as error:
-            why = cannot(error, self.releases.path)
-            if not previous.name:
-                return f"the new release is still live: it could not be taken out of use: {why}"
-            return f"the new release is still live: {previous.name} could not be restored: {why}"
-        await self._end_left()
-        return await self._serve_again(previous, check)
-
-    async def _serve_again(self, previous: Live, check: bool) -> str:
-        """Restart and check what `current` points to again; return the result, for people."""
-        if previous.pointer is None:
-            return "there was no release before, so none is live now"
-        if previous.folder is None:
-            return (
-                f"`current` points to {previous.name} again; that folder did not exist before the"
-                " deploy either"
-            )
-        self.steps.values["release"] = str(previous.folder)
-        self.steps.values["commit"] = commit_in(previous.folder)
-        self.run.notify_info(f"rolling back to {previous.name}", step=BACK)
-        try:
-            if self.settings.restart is not None:
-                await self.steps.program(RESTART, self.settings.restart, previous.folder)
-            if check and self.settings.health is not None:
-                wrong = await health_check.problem(
-                    self.settings.health, self.steps, previous.folder
-                )
-                if wrong:
-                    return f"rolled back to {previous.name}, which is unhealthy too: {wrong}"
-        except Failed as error:
-            return f"rolled back to {previous.name}, but {error}"
-        finally:
-            self.steps.trails.clear()  # what it has started is live, and is not ours to end
-        return f"rolled back to {previous.name}"
-
     def _set_aside(self, release: Path) -> None:
         try:
             self.releases.set_aside(release.name)
@@ -280,29 +186,6 @@ class Deployment:
             self.run.notify_info(cannot(error, release), step=BACK)
         else:
             self.lock.note(release="")
-
-    async def _end_left(self) -> None:
-        """End what the programs so far have left running.
-
-        What could not be ended is reported, and noted for the next deploy, which must not begin
-        beside it.
-        """
-        still = await end(list(self.steps.trails.values()), self.settings.grace)
-        self.steps.trails.clear()
-        if still:
-            self.lock.note(left=tuple(still))
-            self._left = f"{_still(still)}: stop it yourself, no deploy starts until it has ended"
-
-    async def _name_left(self) -> None:
-        """Report what the steps of a deploy that succeeded have left running.
-
-        It is not ended: it may be there by intent; what `restart` has left is the app itself.
-        """
-        mine = [trail for step, trail in self.steps.trails.items() if step != RESTART]
-        self.steps.trails.clear()
-        left = await asyncio.to_thread(running, mine)
-        if left:
-            self.run.notify_info(f"{_still(left)}: a step left it running", step=CLEAN_UP)
 
     async def _pack(self) -> None:
         """Keep the mirror small, at the very end: it is a cache, so a failure does not harm the
@@ -325,26 +208,3 @@ class Deployment:
             return ""
         number = "an old release" if len(problems) == 1 else f"{len(problems)} old releases"
         return f"{number} could not be removed: {cannot(problems[0], self.releases.path)}"
-
-
-def _still(left: Sequence[Running], whose: str = "") -> str:
-    """`still running: sleep (pid 12, user root)`."""
-    return f"still running {whose}".rstrip() + f": {named([str(one) for one in left])}"
-
-
-@dataclass(frozen=True, slots=True)
-class Live:
-    """This is what was live: what `current` held, the folder to which that points, and its name.
-
-    All are None if there was no `current`; there is no folder if it pointed to nothing.
-    """
-
-    pointer: str | None
-    folder: Path | None
-    name: str | None
-
-    @classmethod
-    def now(cls, releases: Releases) -> Live:
-        """Return what is live now."""
-        pointer = releases.pointer()
-        return cls(pointer, releases.served(), releases.current() or pointer)

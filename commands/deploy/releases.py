@@ -18,8 +18,17 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
+from typing import Annotated
 
+from pydantic import StringConstraints
+
+from baton.bus.messages import ReleaseFacts
 from baton.errors import Failed
+
+ReleaseName = Annotated[
+    str, StringConstraints(pattern=r"^[0-9]{14}(-[A-Za-z0-9._+-]*)?$", max_length=120)
+]
+"""The name of a release, as its folder has it."""
 
 _OURS = re.compile(r"^\d{14}(-[^/]*)?$")
 _FAILED = ".failed"
@@ -67,6 +76,31 @@ class Releases:
         if served is None or not served.is_relative_to(folder) or served == folder:
             return None
         return served.relative_to(folder).parts[0]
+
+    def before(self, name: str) -> str:
+        """Return the newest release that is older than `name` and did not fail: that to which a
+        rollback goes. It is empty if there is none."""
+        older = [one for one in self.good() if one < name]
+        return older[-1] if older else ""
+
+    def good(self) -> list[str]:
+        """Return the releases that did not fail, oldest first."""
+        try:
+            found = [e.name for e in os.scandir(self.folder) if e.is_dir(follow_symlinks=False)]
+        except FileNotFoundError:
+            return []
+        names = (name for name in found if _OURS.match(name))
+        return sorted(name for name in names if not name.endswith((_FAILED, _REMOVING)))
+
+    def live(self) -> ReleaseFacts | None:
+        """Return what is live; None if nothing of ours is."""
+        name = self.current()
+        if name is None:
+            return None
+        since = datetime.fromtimestamp(self.link.lstat().st_mtime, UTC)
+        return ReleaseFacts(
+            release=name, commit=self.commit_of(name), previous=self.before(name), since=since
+        )
 
     def create(self, ref: str, when: datetime) -> Path:
         """Return a new, empty release: `<UTC time>-<ref>`, and a number if that is taken."""

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from baton.bus.messages import new_id
 from baton.errors import Failed
@@ -13,7 +14,6 @@ from baton.process.leftovers import Trail, birth
 from baton.process.output_lines import Secrets
 from baton.process.program import Ended, Program, execute
 from baton.run import Run
-from commands.deploy.command import Deploy
 from commands.deploy.lock import DeployLock
 from commands.deploy.settings import AppSettings, Limit, filled
 
@@ -22,7 +22,7 @@ from commands.deploy.settings import AppSettings, Limit, filled
 class Steps:
     """The steps of one deploy are counted for the progress bar. `values` fill the placeholders."""
 
-    run: Run[Deploy]
+    run: Run[Any]
     settings: AppSettings
     lock: DeployLock
     values: dict[str, str]

@@ -255,6 +255,12 @@ class Ledger:
         far as the latest deploys there tell."""
         return await self._database.read(partial(releases.live_releases, environments=environments))
 
+    async def deploys(self, app: str, environment: str) -> list[queries.JobWithRuns]:
+        """Return the last jobs that changed `app` in `environment`, newest first, with their
+        runs."""
+        work = partial(releases.deploys, app=app, environment=environment)
+        return await self._database.read(work)
+
     async def unreported(self) -> dict[str, int]:
         """Return the ids of the jobs whose posts may not show yet how they ended, oldest first,
         with the revision of each."""

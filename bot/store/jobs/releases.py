@@ -12,6 +12,7 @@ from baton.bus.messages import State
 from bot.jobs import Job
 from bot.store.database.sql import chunks
 from bot.store.jobs.job_rows import job_of
+from bot.store.jobs.queries import JobWithRuns, several
 from bot.store.tables.job_tables import jobs, runs
 
 MAX_JOBS = 100
@@ -49,6 +50,15 @@ _NEWEST = (
     .order_by(jobs.c.asked.desc())
     .limit(MAX_JOBS)
 )
+MAX_DEPLOYS = 20
+"""Jobs of an app that are read with all their runs, the newest first."""
+
+_OF_APP = (
+    select(jobs.c.id)
+    .where(jobs.c.environment == bindparam("environment"), jobs.c.app == bindparam("app"))
+    .order_by(jobs.c.asked.desc())
+    .limit(MAX_DEPLOYS)
+)
 _SUCCEEDED = select(runs.c.job, runs.c.host, runs.c.facts, runs.c.finished).where(
     runs.c.job.in_(bindparam("ids", expanding=True)),
     runs.c.state == State.SUCCEEDED.value,
@@ -81,3 +91,14 @@ def live_releases(
         app = job.app or ""
         found[row.host, app] = LiveRelease(row.host, app, ref, commit, release, job, row.finished)
     return found
+
+
+def deploys(connection: Connection, app: str, environment: str) -> list[JobWithRuns]:
+    """Return the last jobs of an app in an environment some run of which tells its release, or that
+    are like one that does, newest first, with their runs."""
+    values = {"app": app, "environment": environment}
+    names = list(connection.execute(_OF_APP, values).scalars())
+    found = several(connection, names)
+    newest = [found[name] for name in names if name in found]
+    kinds = {job.command for job, runs in newest if any("release" in run.facts for run in runs)}
+    return [(job, runs) for job, runs in newest if job.command in kinds]

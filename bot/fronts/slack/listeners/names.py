@@ -8,7 +8,9 @@ from collections.abc import Iterable
 
 from bot.fronts.slack.listeners.payloads import OWN_COMMAND
 
-SLASH_COMMANDS = frozenset({"alerts", "deploy", "ping", "run", "schedule", "servers"})
+SLASH_COMMANDS = frozenset(
+    {"alerts", "deploy", "ping", "rollback", "run", "schedule", "servers", "versions"}
+)
 """The commands that manifest.yml gives a slash command of their own."""
 
 

@@ -1,0 +1,157 @@
+"""`/rollback APP ENV` makes an earlier release live again, on each server that has one.
+
+Nothing is fetched and no step runs: the release is still there, as it was. It is switched to,
+restarted and checked as by a deploy, by the same settings (`[deploy.shop]`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any, ClassVar
+
+from pydantic import Field
+from typing_extensions import override
+
+from baton.bus.messages import ReleaseFacts, State, now
+from baton.command import Command
+from baton.consumer import Consumer, Extension, TimeLimit
+from baton.errors import Failed, Refused
+from baton.fields import Host, Name
+from baton.outcome import Outcome, RunReport, counted, named
+from baton.run import Run
+from baton.server import Server
+from commands.deploy.consumer import settings_of
+from commands.deploy.lock import DeployLock, LockNote, deploy_lock
+from commands.deploy.releases import ReleaseName, Releases, cannot
+from commands.deploy.settings import AppSettings, DeploySettings
+from commands.deploy.steps import Steps
+from commands.deploy.switch import Live, Switch
+
+
+class Rollback(Command):
+    """Go back to an earlier release of an app.
+
+    Each server switches to the release before the one that is live there, restarts the app and
+    checks that it is healthy. If it is not, the server returns to what was live. What a step of the
+    deploy changed elsewhere, such as a database, is not taken back.
+    """
+
+    name: ClassVar[str] = "rollback"
+    example: ClassVar[str] = "/rollback shop prod"
+    timeout: ClassVar[float] = 3600.0
+
+    app: Name = Field(description="the app to roll back")
+    environment: Name = Field(description="the environment, such as prod")
+    release: ReleaseName | None = Field(
+        None, description="a release by the name of its folder (default: the one before)"
+    )
+    host: Host | None = Field(None, description="this server only")
+
+    @override
+    def outcome(self, runs: Sequence[RunReport]) -> Outcome:
+        """Return `back on v1 on 3 of 3`, or which versions are live where they differ."""
+        live = [run for run in runs if run.state is State.SUCCEEDED]
+        if not runs or len(live) < len(runs):
+            return counted(runs)
+        by_version: dict[str, list[str]] = {}
+        for run in live:
+            by_version.setdefault(str(run.facts.get("version") or "unknown"), []).append(run.host)
+        if len(by_version) == 1:
+            return Outcome(f"back on {next(iter(by_version))} on {len(live)} of {len(runs)}")
+        parts = [f"{version} on {named(hosts, 5)}" for version, hosts in by_version.items()]
+        return Outcome(f"back on {'; '.join(parts)}")
+
+
+class RollbackConsumer(Consumer[Rollback]):
+    """The consumer rolls back the apps that this server deploys."""
+
+    command: ClassVar[type[Command]] = Rollback
+    settings_type = DeploySettings
+    settings_table: ClassVar[str] = "deploy"
+
+    def __init__(
+        self, server: Server, settings: Any = None, clock: Callable[[], datetime] = now
+    ) -> None:
+        super().__init__(server, settings)
+        self._apps: dict[str, AppSettings] = settings.root if settings is not None else {}
+        self._clock = clock
+
+    @override
+    def time_limit(self, run: Run[Rollback]) -> TimeLimit:
+        settings = self._apps.get(run.command.app)
+        if settings is None:
+            return super().time_limit(run)
+        setting = f"timeout of [deploy.{run.command.app}]"
+        return TimeLimit(settings.timeout, setting, settings.rollback_time)
+
+    @override
+    async def process_message(self, run: Run[Rollback]) -> None:
+        """Roll back. Raises Refused if there is nothing to go back to, or Failed with what is live
+        now."""
+        command = run.command
+        settings = settings_of(command.app, command.environment, self._apps, self.server)
+        if not settings.path.is_dir():
+            raise Refused(f"{command.app} was never deployed to this server.")
+        note = LockNote(
+            job=run.request.job,
+            requester=run.request.requester.label,
+            what=f"a rollback of {command.app}",
+            since=f"{self._clock():%H:%M:%S} UTC",
+        )
+        try:
+            with deploy_lock(settings.path, note) as lock:
+                await _roll_back(run, settings, lock)
+        except OSError as error:
+            raise Failed(cannot(error, settings.path)) from error
+
+
+async def _roll_back(run: Run[Rollback], settings: AppSettings, lock: DeployLock) -> None:
+    releases = Releases(settings.path)
+    values = {"app": run.command.app, "environment": run.command.environment, "host": run.host}
+    total = 1 + (settings.restart is not None) + (settings.health is not None)
+    steps = Steps(run, settings, lock, values, total)
+    switch = Switch(run, settings, lock, releases, steps)
+    async with switch.ended_if_it_fails():
+        releases.prepare()
+        await switch.clean_up()
+        previous = Live.now(releases)
+        name = _chosen(run.command, releases)
+        release, commit = releases.folder / name, releases.commit_of(name)
+        steps.values |= {"commit": commit, "release": str(release)}
+        await switch.to(release, previous)
+        await switch.name_left()
+    version = ReleaseFacts(release=name, commit=commit).version
+    run.notify_success(
+        f"{version} is live again",
+        release=name,
+        commit=commit,
+        version=version,
+        previous=previous.name,
+    )
+
+
+def _chosen(command: Rollback, releases: Releases) -> str:
+    """Return the release to go to. Raises Refused if there is none."""
+    good, live = releases.good(), releases.current()
+    wanted = command.release
+    if wanted is None:
+        if live is None:
+            raise Refused(
+                f"What is live is no release of Baton: choose one with --release. {_there(good)}"
+            )
+        wanted = releases.before(live)
+        if not wanted:
+            raise Refused(f"There is no release before {live} on this server. {_there(good)}")
+    if wanted not in good:
+        raise Refused(f"There is no release {wanted} on this server. {_there(good)}")
+    if wanted == live:
+        raise Refused(f"{wanted} is live already.")
+    return wanted
+
+
+def _there(good: Sequence[str]) -> str:
+    return f"It has {named(good[::-1], 5)}." if good else "It has no release."
+
+
+extension = Extension(Rollback, RollbackConsumer)
