@@ -86,7 +86,7 @@ class WorkerService:
             status=self._status,
             trust=self._trust,
         )
-        self.heartbeats = Heartbeats(channel, name, self.facts, settings.worker.heartbeat, signer)
+        self.heartbeats = Heartbeats(channel, name, self._facts, settings.worker.heartbeat, signer)
         self._inbox = Inbox(
             channel,
             journal,
@@ -129,10 +129,13 @@ class WorkerService:
         journal = await WorkJournal.open(journal_path(settings.worker.state, name))
         return cls(channel, settings, runners, journal, trust, signer)
 
-    async def facts(self) -> Facts:
+    def facts(self) -> Facts:
         """Return what its heartbeats say."""
         facts = self.server.facts().model_copy(update={"signing": self._trust.facts})
         return facts_of(self.settings, facts)
+
+    async def _facts(self) -> Facts:
+        return self.facts()
 
     async def run(self) -> None:
         """Serve until `stop()`, then drain: finish jobs within the drain time, report, and close.
