@@ -50,7 +50,8 @@ def test_an_installed_command_has_its_slash_command(site: Path) -> None:
     )
     distribution(site, "acme-slash", "1.0", "slash-it = acme_slash:extension")
     done = CliRunner().invoke(app, ["manifest"])
-    assert slashes(done.stdout)[-1] == {
+    entries = {entry["command"]: entry for entry in slashes(done.stdout)}
+    assert entries["/slash-it"] == {
         "command": "/slash-it",
         "description": 'Look: "this" # works.',
         "usage_hint": "ENVIRONMENT",
