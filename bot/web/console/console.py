@@ -21,7 +21,6 @@ from bot.web.console.pages.lists import list_routes
 from bot.web.console.pages.pages import PageParts
 from bot.web.console.pages.rendering import Renderer
 from bot.web.console.pages.run import run_routes
-from bot.web.console.pages.security_headers import SecurityHeaders
 from bot.web.console.pages.static_files import StaticFiles
 from bot.web.console.pages.typing_help import typing_routes
 from bot.web.console.parts import ConsoleParts
@@ -29,6 +28,7 @@ from bot.web.console.reading.alerts import AlertReading
 from bot.web.console.reading.jobs import JobReading
 from bot.web.console.reading.schedules import ScheduleReading
 from bot.web.console.reading.servers import ServerReading
+from bot.web.console.security_headers import SecurityHeaders
 from bot.web.console.sign_in.routes import SignInPages
 from bot.web.console.sign_in.session_access import SessionAccess
 

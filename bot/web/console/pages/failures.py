@@ -14,7 +14,7 @@ from bot.web.console.api.problems import API, problem
 from bot.web.console.errors import ConsoleError, NoSuchMethod, NotFound, Unavailable
 from bot.web.console.pages.forms import read_form
 from bot.web.console.pages.rendering import Renderer
-from bot.web.console.pages.security_headers import HEADERS
+from bot.web.console.security_headers import HEADERS
 
 
 def sign_in_address(url: str) -> str:

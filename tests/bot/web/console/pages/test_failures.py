@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.web.console.pages.security_headers import HEADERS
+from bot.web.console.security_headers import HEADERS
 from tests.bot.web.console.conftest import Console
 
 HTML = {"Accept": "text/html"}
