@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,22 @@ def test_every_folder_of_the_bot_is_in_the_tree() -> None:
     """A folder that the page does not know has no place in the design."""
     packages = {f"bot/{path.parent.name}" for path in ROOT.glob("bot/*/__init__.py")}
     assert packages <= tree()
+
+
+def test_a_folder_of_many_modules_is_flat_for_a_reason() -> None:
+    """The page says why; of a folder that has grown a little past 15 it need not say so yet."""
+    said = re.search(r"flat for a reason.*?\n\n(.*?)\n\n", DESIGN, re.S)
+    assert said is not None
+    heads = [line.partition(":")[0] for line in said[1].splitlines()]
+    named = {folder for head in heads for folder in re.findall(r"`([\w/]+)/`", head)}
+    counts = Counter(
+        path.relative_to(ROOT).parent.as_posix()
+        for top in ("alerts", "baton", "baton_slack_testing", "bench", "bot", "commands")
+        for path in (ROOT / top).rglob("*.py")
+        if not path.stem.startswith("__")
+    )
+    assert not [folder for folder in named if counts[folder] <= 15]
+    assert {folder for folder, count in counts.items() if count > 17} <= named
 
 
 def test_the_direction_of_imports_is_the_one_that_is_held() -> None:

@@ -6,6 +6,7 @@
     feed       what is new of a job, as a stream to all who watch it
     errors     what the pages and the API answer when something is wrong
     times      times as pages and programs write them
+    security_headers  what browsers may do with an answer
     console    the routes of the console, on the bot's HTTP app
     sign_in    how people sign in: links, sessions, tokens, Slack
 
