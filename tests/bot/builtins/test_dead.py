@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from baton.bus.api import to_envelope
-from baton.bus.channel import Envelope
+from baton.bus.api import guard, to_envelope
+from baton.bus.channel import Channel, Delivery, Envelope
+from baton.bus.connect import connect
 from baton.bus.exchanges import DEAD, DEAD_BINDINGS, DEAD_QUEUE, INPUT, Queue, host_key
 from baton.bus.memory.channel import MemoryBus, MemoryChannel
 from baton.bus.messages import Person, Request, State, Update, now
-from baton.errors import Unconfirmed
+from baton.errors import InvalidMessage, Unconfirmed
 from bot.dispatch.policy import EnvironmentTable, Policy, Rule
 from bot.dispatch.reply import ReplyKind
 from bot.store import Store
 from tests.bot.counter import BEN, Counter, table
 from tests.support.queues import first_of
+from tests.support.wait import until
 
 AGENT, REPORTS = Queue("agent.web-1"), Queue("work.reports")
 KEEPER = Policy(
@@ -33,9 +36,10 @@ KEEPER = Policy(
 class Office(Counter):
     """A dispatcher over a bus with dead letters."""
 
-    def __init__(self, store: Store, policy: Policy | None = None) -> None:
-        self.bus = MemoryBus("test")
-        self.channel = MemoryChannel("memory://baton@test", on=self.bus)
+    def __init__(
+        self, store: Store, policy: Policy | None = None, channel: Channel | None = None
+    ) -> None:
+        self.channel = channel or MemoryChannel("memory://baton@test", on=MemoryBus("test"))
         super().__init__(store, policy, channel=self.channel)
 
     async def open(self) -> Office:
@@ -295,3 +299,46 @@ async def test_what_cannot_be_followed_says_why(store: Store, words: str, said: 
     assert not reply.ok
     assert said in reply.text
     assert await office.letters() == 2
+
+
+async def test_dead_letters_on_rabbitmq(store: Store, amqp_url: str) -> None:
+    """From a message that nobody can read to an empty queue: listed, shown, sent again, sent
+    elsewhere, done in another way and dropped."""
+    channel = await connect(amqp_url, owner=True)
+    await asyncio.wait_for(channel.wait_up(), 60)
+    office = await Office(store, channel=channel).open()
+
+    async def reads(delivery: Delivery) -> None:
+        raise InvalidMessage(reason="it is no job")
+
+    reader = await channel.consume(REPORTS, guard(channel, reads), prefetch=1)
+    await channel.publish(INPUT, "work.reports", Envelope(b"cos\nsystem", "strange1", "?"))
+    await until(office.letters)
+    await reader.cancel()
+    await office.bury(order("0rder001"), "it died", "host.web-1")
+    await office.bury(order("t00late1", seconds=-5.0), "it died", "host.web-1")
+    await office.bury(report("upd00001"), "nobody asked", "update.prod.ship")
+    await until(lambda: _holds(office, 4))
+    summary, rows = table(await office.ask("dead"))
+    assert summary == "Dead letters: 4"
+    assert {(row[1], row[4]) for row in rows} >= {("2", "it died"), ("1", "nobody asked")}
+    shown = (await office.ask("dead show stra")).answer
+    assert shown is not None
+    assert "it is no job" in shown.document
+    assert "cos" in shown.document
+    assert (await office.ask("dead retry 0rder")).text == "Sent 0rder001 again."
+    assert (await office.ask("dead retry stra as work.reports")).ok
+    job = await office.ask("dead retry t00l as /ship shop prod --ref v2")
+    assert job.kind is ReplyKind.STARTED
+    assert (await office.ask("dead drop upd0")).text == "Dropped upd00001."
+    await until(lambda: _holds(office, 0))
+    assert [one.id for one in await office.taken(AGENT)] == ["0rder001"]
+    assert [one.body for one in await office.taken(REPORTS)] == [b"cos\nsystem"]
+    none = (await office.ask("dead")).answer
+    assert none is not None
+    assert none.summary == "There are no dead letters"
+    await channel.close()
+
+
+async def _holds(office: Office, count: int) -> bool:
+    return await office.letters() == count
