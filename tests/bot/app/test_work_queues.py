@@ -5,19 +5,25 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from datetime import time as of_day
+from pathlib import Path
 
 import pytest
 
 from baton.bus.memory.channel import MemoryChannel
 from baton.bus.messages import ENDS_WITHIN, NEXT_LOOK, State, now
 from baton.errors import BatonError, Disconnected, Unconfirmed
+from baton.migrate.crontab import migrate_crontab
+from baton.worker.config.reading import read
+from baton.worker.service import facts_of
 from bot.app.bot import Bot
 from bot.content import JobContent
 from bot.dispatch.policy import Policy, Rule
 from bot.jobs import RunRecord
 from bot.servers import registry
 from bot.store import Store
+from bot.store.database.database_clock import DatabaseClock
 from bot.store.jobs.history import JobFilter, JobOutcome
 from tests.bot.worker import Worker, runner
 from tests.bot.world import Stage
@@ -295,3 +301,49 @@ async def test_a_runner_can_be_scheduled(stage: Stage) -> None:
     assert reply.ok, reply.text
     await until(lambda: worker.requests)
     assert worker.requests[0].arguments["month"] == "may"
+
+
+async def test_a_line_of_a_crontab_is_a_schedule_of_a_running_bot(
+    stage: Stage, tmp_path: Path
+) -> None:
+    """What `baton migrate` prints is a worker's file once [bus] and [worker] are there, and the
+    words beside it are what to type: at the time of the line the worker has the job."""
+    made = migrate_crontab("30 3 * * * /usr/local/bin/backup --all\n", "crontab")
+    file = tmp_path / "worker.toml"
+    file.write_text(f"{HEAD}{made.text}")
+    (words,) = [one.after for one in made.changes if one.after.startswith("/schedule")]
+    time = Clock(datetime.combine(now().date(), of_day(3, 29), UTC) + timedelta(days=1))
+    schedules = stage.store.schedules
+    schedules._clock = DatabaseClock(schedules._database, time)
+    bot = await stage.bot(clock=time)
+    runners = facts_of(read(file, {}).settings).runners
+    worker = await a_worker(stage, bot, "worker-1", *runners)
+    reply = await stage.ask(bot, words)
+    assert reply.ok, reply.text
+    assert "03:30" in reply.text
+    assert not worker.requests
+    time.forward(minutes=2)
+    await until(lambda: worker.requests)
+    (request,) = worker.requests
+    assert (request.command, request.host) == ("backup", "work.backup")
+
+
+HEAD = """
+[bus]
+url = "memory://test"
+[worker]
+environment = "prod"
+"""
+
+
+class Clock:
+    """A clock that goes as the real one does, from another time on."""
+
+    def __init__(self, start: datetime) -> None:
+        self._ahead = start - now()
+
+    def __call__(self) -> datetime:
+        return now() + self._ahead
+
+    def forward(self, **by: float) -> None:
+        self._ahead += timedelta(**by)
