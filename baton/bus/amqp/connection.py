@@ -23,13 +23,14 @@ from aio_pika.exceptions import AMQPError
 from typing_extensions import override
 from yarl import URL
 
-from baton.bus.amqp import reading, reasons, wire
+from baton.bus.amqp import reading, reasons, receiving, wire
 from baton.bus.amqp.write_coalescing import CoalescingTransport
 from baton.version import baton_version
 
 log = structlog.get_logger(__name__)
 
 reading.install()
+receiving.install()
 
 ANSWER_TIMEOUT = 10.0
 """Seconds that the broker may take to answer anything."""
