@@ -59,6 +59,10 @@ asked."""
 _MARKS = "CREATE TABLE IF NOT EXISTS marks (name TEXT PRIMARY KEY, at REAL NOT NULL);"
 """What every journal has: `forgotten` is when the last request came that was deleted from it."""
 
+CHECKPOINT = 4_000
+"""Pages of 4 KB that the log beside the file has before they are written into it. A page is written
+there with each job that it has: so late, it has had most of them."""
+
 
 class WriteLost(Exception):
     """The file does not hold what was written to it."""
@@ -81,6 +85,7 @@ def open_file(path: Path, schema: Schema = SCHEMA) -> sqlite3.Connection:
         _check(db, schema.version)
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = FULL")
+        db.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT}")
         db.executescript(f"{schema.tables} {_MARKS} PRAGMA user_version = {schema.version};")
     except BaseException:
         db.close()

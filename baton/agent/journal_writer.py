@@ -7,9 +7,12 @@ import contextlib
 import sqlite3
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 import structlog
 
@@ -41,6 +44,22 @@ MARK_DELAY = 1.0
 """Seconds within which it is written that a final report was confirmed."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Change(Generic[R]):
+    """A change is a statement that changes one row, as a rule: then many are done at once.
+
+    `alone` does it for the parameters of one, and says what there is if no row was changed. It
+    returns None if one was.
+    """
+
+    sql: str
+    alone: Callable[[sqlite3.Connection, Sequence[Any]], R | None]
+
+
+_Write = tuple[Change[Any] | None, Any]
+"""A change with its parameters; or None with a job."""
+
+
 class JournalWriter:
     """Writes the journal at `path`, whose table `runs` has the columns `request`, `attempt`,
     `accepted` and `reported`, by a thread of its own. Writes that wait for the disk share one
@@ -53,7 +72,7 @@ class JournalWriter:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="journal")
         self._connection: sqlite3.Connection | None = None
         self._opened: tuple[int, int] | None = None
-        self._batcher: Batcher[_Job, Any] = Batcher(self._commit)
+        self._batcher: Batcher[_Write, Any] = Batcher(self._commit)
         self._reported: list[tuple[str, int]] = []
         self._mark_timer: asyncio.TimerHandle | None = None
         self._marking: asyncio.Task[None] | None = None
@@ -68,10 +87,19 @@ class JournalWriter:
 
         Raises JournalUnavailable.
         """
+        result: R = await self._submit((None, job))
+        return result
+
+    async def change(self, change: Change[R], parameters: Sequence[Any]) -> R | None:
+        """Make `change`; return what it returned once that is on disk. Raises
+        JournalUnavailable."""
+        result: R | None = await self._submit((change, parameters))
+        return result
+
+    async def _submit(self, write: _Write) -> Any:
         if self._closed:
             raise JournalUnavailable(self.path, "it is closed", "Start the agent again.")
-        result: R = await self._batcher.submit(job)
-        return result
+        return await self._batcher.submit(write)
 
     def mark_reported(self, request: str, attempt: int) -> None:
         """Note that a run was reported: with the next commit, at the latest after MARK_DELAY."""
@@ -102,27 +130,30 @@ class JournalWriter:
         with contextlib.suppress(JournalUnavailable):  # with the next commit, then
             await self.write(lambda db: None)
 
-    async def _commit(self, jobs: Sequence[_Job]) -> Sequence[Any]:
+    async def _commit(self, writes: Sequence[_Write]) -> Sequence[Any]:
         struck, self._reported = self._reported, []
         try:
             return await asyncio.get_running_loop().run_in_executor(
-                self._thread, self._run_jobs, jobs, struck
+                self._thread, self._run, writes, struck
             )
         except JournalUnavailable:
             self._reported = struck + self._reported
             raise
 
-    def _run_jobs(self, jobs: Sequence[_Job], struck: Sequence[tuple[str, int]]) -> Sequence[Any]:
-        """Do `jobs` and one commit, in the journal's thread.
+    def _run(self, writes: Sequence[_Write], struck: Sequence[tuple[str, int]]) -> Sequence[Any]:
+        """Do `writes` and one commit, in the journal's thread.
 
-        The result of a job that fails alone is a JournalUnavailable.
+        The result of one that fails alone is a JournalUnavailable.
         """
         try:
             db = self._connection_now()
-            db.execute("BEGIN IMMEDIATE")
-            db.executemany("UPDATE runs SET reported = 1 WHERE request = ? AND attempt = ?", struck)
-            self._prune(db)
-            results = [self._run_job(db, job) for job in jobs]
+            self._begin(db, struck)
+            results = self._together(db, writes)
+            if results is None:
+                db.execute("ROLLBACK")
+                self._prune_at = 0.0
+                self._begin(db, struck)
+                results = [self._alone(db, write) for write in writes]
             db.execute("COMMIT")
         except (sqlite3.Error, OSError, WriteLost, NewerSchema) as error:
             self._disconnect()  # which rolls back; the next use finds out whether it is fixed
@@ -132,14 +163,37 @@ class JournalWriter:
             raise
         return results
 
-    def _run_job(self, db: sqlite3.Connection, job: _Job) -> Any:
-        """Return what `job` returns.
+    def _begin(self, db: sqlite3.Connection, struck: Sequence[tuple[str, int]]) -> None:
+        db.execute("BEGIN IMMEDIATE")
+        db.executemany("UPDATE runs SET reported = 1 WHERE request = ? AND attempt = ?", struck)
+        self._prune(db)
+
+    def _together(self, db: sqlite3.Connection, writes: Sequence[_Write]) -> list[Any] | None:
+        """Return what `writes` return, of which those that follow each other with the same change
+        are one call; None if one of them is to be done alone, to learn what there is."""
+        results: list[Any] = []
+        for change, some in groupby(writes, key=itemgetter(0)):
+            if change is None:
+                results += [self._alone(db, write) for write in some]
+                continue
+            rows = [parameters for _, parameters in some]
+            try:
+                if db.executemany(change.sql, rows).rowcount != len(rows):
+                    return None
+            except (sqlite3.IntegrityError, sqlite3.DataError, OverflowError):
+                return None
+            results += [None] * len(rows)
+        return results
+
+    def _alone(self, db: sqlite3.Connection, write: _Write) -> Any:
+        """Return what `write` returns.
 
         One that the tables refuse has written nothing: SQLite takes back a statement that breaks a
-        constraint, and the other jobs of the commit go on.
+        constraint, and the others of the commit go on.
         """
+        change, given = write
         try:
-            return job(db)
+            return given(db) if change is None else change.alone(db, given)
         except (sqlite3.IntegrityError, sqlite3.DataError, OverflowError) as error:
             return journal_error(self.path, error)
 

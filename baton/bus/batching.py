@@ -62,6 +62,7 @@ class Batcher(Generic[T, R]):
                 size = min(self._most, len(self._waiting))
                 batch = [self._waiting.popleft() for _ in range(size)]
                 await self._settle(batch)
+                await asyncio.sleep(0)  # who was waiting for it and goes on at once shares the next
         finally:
             self._worker = None
 

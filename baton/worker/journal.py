@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from baton.agent.journal_file import MAX_STORED, Schema, WriteLost
-from baton.agent.journal_writer import JournalWriter
+from baton.agent.journal_writer import Change, JournalWriter
 from baton.bus.messages import Message, Update, decode, encode, now
 from baton.errors import JournalUnavailable
 from baton.worker.incoming import Incoming
@@ -140,53 +140,25 @@ class WorkJournal(JournalWriter):
             job.body,
             job.content_type,
             json.dumps(job.headers),
+            None if job.ours else f"{_CANCELLED_JOB}{job.job}",
         )
-
-        def write(db: sqlite3.Connection) -> Entry | None:
-            if not job.ours and _job_is_cancelled(db, job.job):
-                return Entry(
-                    job.id,
-                    job.attempt,
-                    row[2],
-                    Stage.CANCELLED,
-                    job.look,
-                    job.queue,
-                    None,
-                    "",
-                    {},
-                    None,
-                )
-            new = db.execute(
-                "INSERT INTO runs (request, attempt, accepted, stage, look, job, queue, body,"
-                " content_type, headers) VALUES (?, ?, ?, 'taken', ?, ?, ?, ?, ?, ?)"
-                " ON CONFLICT (request, attempt) DO UPDATE SET accepted = excluded.accepted,"
-                " stage = 'taken', look = excluded.look, queue = excluded.queue,"
-                " body = excluded.body, content_type = excluded.content_type,"
-                " headers = excluded.headers, reported = 0"
-                " WHERE stage IN ('parked', 'parking') AND look <= excluded.look",
-                row,
-            ).rowcount
-            return None if new else _found(db, job.id, job.attempt)
-
-        return await self.write(write)
+        return await self.change(_TAKE, row)
 
     async def start(self, job: Incoming) -> None:
         """Remember that `job` starts now. Raises JournalUnavailable: then it must not."""
-        await self._move(job, Stage.TAKEN, "stage = 'started'")
+        await self.change(_START, _key(job))
 
     async def give_up(self, job: Incoming) -> None:
         """Remember that another worker has `job`."""
-        await self._move(
-            job, Stage.TAKEN, "stage = 'yielded', reported = 1, body = NULL, headers = '{}'"
-        )
+        await self.change(_GIVE_UP, _key(job))
 
     async def record_end(self, request: str, attempt: int, final: Message) -> None:
         """Remember how a run ended, until that is reported."""
-        await self._end(request, attempt, encode(final))
+        await self.change(_END, (encode(final), False, request, attempt))
 
     async def end(self, job: Incoming) -> None:
         """Remember that a job ended which is not to be reported to the bot."""
-        await self._end(job.id, job.attempt, None)
+        await self.change(_END, (None, True, job.id, job.attempt))
 
     async def again(self, job: Incoming, attempt: int) -> Incoming:
         """Remember that `job` ended, and that it is taken once more as that attempt."""
@@ -207,7 +179,7 @@ class WorkJournal(JournalWriter):
                     json.dumps(later.headers),
                 ),
             )
-            _end(db, job.id, job.attempt, None)
+            _END.alone(db, (None, True, job.id, job.attempt))
 
         await self.write(write)
         return later
@@ -240,7 +212,7 @@ class WorkJournal(JournalWriter):
 
     async def unpark(self, job: Incoming) -> None:
         """Remember that `job` was not published after all: it is looked at at the next start."""
-        await self._move(job, Stage.PARKING, "stage = 'taken'")
+        await self.change(_UNPARK, _key(job))
 
     async def record_cancel(self, request: str, attempt: int) -> Entry | None:
         """Remember that a request must not start. Returns None if it has not arrived yet, else
@@ -289,37 +261,61 @@ class WorkJournal(JournalWriter):
 
         return [_entry(row) for row in await self.write(read)]
 
-    async def _move(self, job: Incoming, stage: Stage, change: str) -> None:
-        key = (job.id, job.attempt, job.look, stage.value)
 
-        def write(db: sqlite3.Connection) -> None:
-            changed = db.execute(
-                f"UPDATE runs SET {change}"
-                " WHERE request = ? AND attempt = ? AND look = ? AND stage = ?",
-                key,
-            ).rowcount
-            if changed != 1:
-                raise WriteLost(f"the job {job.id} is not in it as {stage}")
-
-        await self.write(write)
-
-    async def _end(self, request: str, attempt: int, final: bytes | None) -> None:
-        await self.write(lambda db: _end(db, request, attempt, final))
+def _key(job: Incoming) -> tuple[str, int, int]:
+    return job.id, job.attempt, job.look
 
 
-def _end(db: sqlite3.Connection, request: str, attempt: int, final: bytes | None) -> None:
-    changed = db.execute(
-        "UPDATE runs SET stage = 'ended', body = NULL, headers = '{}', final = ?, reported = ?"
-        " WHERE request = ? AND attempt = ? AND stage <> 'ended'",
-        (final, final is None, request, attempt),
-    ).rowcount
-    if changed != 1 and _found(db, request, attempt) is None:
+def _take(db: sqlite3.Connection, row: Sequence[Any]) -> Entry | None:
+    id, attempt, accepted, look, *_, cancelled = row
+    if db.execute("SELECT 1 FROM runs WHERE request = ?", (cancelled,)).fetchone() is not None:
+        return Entry(id, attempt, accepted, Stage.CANCELLED, look, row[5], None, "", {}, None)
+    return None if db.execute(_TAKE.sql, row).rowcount else _found(db, id, attempt)
+
+
+_TAKE: Change[Entry] = Change(
+    "INSERT INTO runs (request, attempt, accepted, stage, look, job, queue, body,"
+    " content_type, headers) SELECT ?, ?, ?, 'taken', ?, ?, ?, ?, ?, ?"
+    " WHERE NOT EXISTS (SELECT 1 FROM runs WHERE request = ?)"
+    " ON CONFLICT (request, attempt) DO UPDATE SET accepted = excluded.accepted,"
+    " stage = 'taken', look = excluded.look, queue = excluded.queue,"
+    " body = excluded.body, content_type = excluded.content_type,"
+    " headers = excluded.headers, reported = 0"
+    " WHERE stage IN ('parked', 'parking') AND look <= excluded.look",
+    _take,
+)
+
+
+def _move(stage: Stage, change: str) -> Change[None]:
+    """Return the change of a job that is at `stage`; its parameters are a `_key`."""
+    sql = (
+        f"UPDATE runs SET {change}"
+        f" WHERE request = ? AND attempt = ? AND look = ? AND stage = '{stage}'"
+    )
+
+    def alone(db: sqlite3.Connection, key: Sequence[Any]) -> None:
+        if db.execute(sql, key).rowcount != 1:
+            raise WriteLost(f"the job {key[0]} is not in it as {stage}")
+
+    return Change(sql, alone)
+
+
+_START = _move(Stage.TAKEN, "stage = 'started'")
+_GIVE_UP = _move(Stage.TAKEN, "stage = 'yielded', reported = 1, body = NULL, headers = '{}'")
+_UNPARK = _move(Stage.PARKING, "stage = 'taken'")
+
+
+def _end(db: sqlite3.Connection, row: Sequence[Any]) -> None:
+    *_, request, attempt = row
+    if db.execute(_END.sql, row).rowcount != 1 and _found(db, request, attempt) is None:
         raise WriteLost(f"the end of the run {request} is not in it")
 
 
-def _job_is_cancelled(db: sqlite3.Connection, job: str) -> bool:
-    key = (f"{_CANCELLED_JOB}{job}",)
-    return db.execute("SELECT 1 FROM runs WHERE request = ?", key).fetchone() is not None
+_END: Change[None] = Change(
+    "UPDATE runs SET stage = 'ended', body = NULL, headers = '{}', final = ?, reported = ?"
+    " WHERE request = ? AND attempt = ? AND stage <> 'ended'",
+    _end,
+)
 
 
 def _found(db: sqlite3.Connection, request: str, attempt: int) -> Entry | None:

@@ -45,6 +45,25 @@ async def test_what_comes_meanwhile_shares_the_next_batch() -> None:
     await batcher.drained()
 
 
+async def test_who_goes_on_at_once_shares_the_next_batch() -> None:
+    """What was written goes on with the next step, beside what came meanwhile."""
+    disk = Disk()
+    batcher = Batcher(disk.write)
+
+    async def two_steps(number: int) -> None:
+        await batcher.submit(number)
+        await batcher.submit(number + 10)
+
+    disk.free.clear()
+    steps = [asyncio.create_task(two_steps(1))]
+    await until(lambda: disk.batches)
+    steps.append(asyncio.create_task(two_steps(2)))
+    await asyncio.sleep(0)
+    disk.free.set()
+    await asyncio.gather(*steps)
+    assert disk.batches == [[1], [2, 11], [12]]
+
+
 async def test_no_batch_is_larger_than_the_most() -> None:
     """A flood is cut into pieces, none lost."""
     disk = Disk()
