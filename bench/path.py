@@ -22,12 +22,13 @@ from aio_pika.abc import AbstractIncomingMessage
 from baton.bus.messages import Person, Request, encode, new_id, now
 from baton.consumer import Extension
 from baton.extensions import Commands
+from baton.process.garbage import tune_garbage_collector
 from bench import harness
 from bench.harness import Options, interleaved, median, ms, percentile, rabbit
 from bench.peers.agent import Touch, TouchConsumer
 from bench.peers.model import INBOX, PREFETCH, Result
 from bot.app.dispatching import commands_of
-from bot.app.garbage import tune_garbage_collector
+from bot.app.garbage import THRESHOLDS
 from bot.findings import LoggedFindings
 from bot.ingest.sender_verification import SenderVerifier
 from bot.ingest.updates import UpdateConsumer
@@ -194,7 +195,7 @@ async def timed(ask: Ask) -> float:
 async def main(options: Options) -> None:
     """Measure and print."""
     alone, together = options.size(200, 10), options.size(3000, 40)
-    tune_garbage_collector()  # as a bot does
+    tune_garbage_collector(*THRESHOLDS)  # as a bot does
     async with rabbit(options) as url:
         found = await interleaved(
             {

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from types import NoneType
 from typing import Annotated
 
 from pydantic import (
@@ -77,10 +78,15 @@ def _small(
     return small
 
 
+_SINGLE = (str, int, float, NoneType)
+
+
 def _shallow(values: object) -> bool:
     level = [values]
     for _ in range(_MAX_DEPTH):
-        level = [inner for value in level for inner in _inside(value)]
+        level = [
+            inner for value in level if not isinstance(value, _SINGLE) for inner in _inside(value)
+        ]
         if not level:
             return True
     return False

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from hashlib import blake2b
 
 from baton.bus.channel import Envelope
@@ -23,6 +24,7 @@ JOB, ATTEMPT = "baton-job", "baton-attempt"
 """The headers that keep the identity of a parked job whose message has none of its own."""
 
 FAR = timedelta(days=365)
+NEVER = datetime.max.replace(tzinfo=UTC)
 PYBIT = Person(id="pybit", name="PyBit")
 
 Key = tuple[str, int]
@@ -65,9 +67,7 @@ class Incoming:
     @property
     def job(self) -> str:
         """Return the id of the job: of the bot's, or PyBit's own if it has one."""
-        if self.build is None:
-            return self.request.job
-        return str(self.build.get_job_id() or self.id)
+        return self.request.job
 
     @property
     def claim(self) -> str:
@@ -173,18 +173,21 @@ def stand_in(
     id: str, attempt: int, build: BuildRequest, queue: str, runner: str, environment: str
 ) -> Request:
     """Return what stands for the request of a job that was not asked here, in logs and reports."""
-    at = datetime.now(UTC)
+    job = str(build.get_job_id() or id)
+    own = {"id": id, "time": datetime.now(UTC), "job": job, "attempt": attempt}
+    return _stand_in(queue, runner, environment).model_copy(update=own)
+
+
+@lru_cache(256)
+def _stand_in(queue: str, runner: str, environment: str) -> Request:
     # all of it is our own, or was checked when it was read
     return Request.model_construct(
-        id=id,
         source="",
-        time=at,
-        job=str(build.get_job_id() or id),
+        job="",
         command=runner,
         environment=environment,
         host=work_key(queue),
-        attempt=attempt,
-        deadline=at + FAR,
+        deadline=NEVER,
         timeout=FAR.total_seconds(),
         requester=PYBIT,
     )

@@ -48,6 +48,11 @@ INBOX_FIRST = 5.0
 """Seconds for which a worker that starts reads what was cancelled before it takes jobs."""
 
 
+GARBAGE = (50_000, 20, 100)
+"""When the collector is to run: with the defaults a busy worker spends a quarter of its time in
+searching for cycles among the jobs that it has."""
+
+
 class WorkerService:
     """A worker takes the jobs of its queues over `channel`, until it is stopped."""
 

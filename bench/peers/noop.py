@@ -35,8 +35,9 @@ class Counter:
 def baton(url: str, count: int) -> None:
     """Baton's worker, with its journal; the queue is one of somebody else's."""
     import bot.cli.slim  # noqa: F401
+    from baton.process.garbage import tune_garbage_collector
     from baton.worker.processors.protocol import Output
-    from baton.worker.service import WorkerService
+    from baton.worker.service import GARBAGE, WorkerService
     from baton.worker.settings import RunnerSettings, WorkerSettings
     from baton.worker.work import Outcome, Work
     from bot.cli.logs import LogFormat, LogLevel, set_up_logs
@@ -64,6 +65,7 @@ def baton(url: str, count: int) -> None:
         )
         runner = Runner(settings.runner["nothing"])
         service = await WorkerService.from_settings(settings, {"nothing": runner})
+        tune_garbage_collector(*GARBAGE)  # as `baton worker` does
         await service.run()
 
     set_up_logs(LogLevel.WARNING, LogFormat.LOGFMT)

@@ -5,20 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ctypes
-import gc
 
 THRESHOLDS = (5_000, 20, 20)
 """With the defaults a bot spends a tenth of its time, and sometimes 0.2 s at once, in searching for
 cycles among objects that stay."""
 RETURN_INTERVAL = 30.0
 """Seconds between two times at which free memory is given back."""
-
-
-def tune_garbage_collector() -> None:
-    """Keep the collector from what is there now, and let it run less often."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*THRESHOLDS)
 
 
 async def return_free_memory() -> None:

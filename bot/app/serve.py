@@ -21,11 +21,12 @@ from baton.bus.messages import now
 from baton.bus.signing.signer import signer_of
 from baton.entry_points import ExtensionsLeftOut
 from baton.extensions import installed
+from baton.process.garbage import tune_garbage_collector
 from bot.app import task_table
 from bot.app.assemble import assemble, status_reader
 from bot.app.bot import Bot
 from bot.app.dispatching import commands_of
-from bot.app.garbage import tune_garbage_collector
+from bot.app.garbage import THRESHOLDS
 from bot.app.rules_log import RulesLog
 from bot.app.supervise import run_while_healthy
 from bot.app.with_alerts import AlertsConfig
@@ -127,7 +128,7 @@ async def serve(
         bot.periodic.add(
             *task_table.in_slack(rules, chat, bot.findings, chat.check_other_bots, CHECK_INTERVAL)
         )
-        tune_garbage_collector()
+        tune_garbage_collector(*THRESHOLDS)
         await run_while_healthy(bot, stopped.wait())
 
 

@@ -61,15 +61,17 @@ def worker(
 
 
 async def _serve(file: Path, loaded: Loaded, processors: Processors) -> None:
+    from baton.process.garbage import tune_garbage_collector
     from baton.process.orphans import OrphanReaper
     from baton.worker.reloading import Reloader
-    from baton.worker.service import WorkerService
+    from baton.worker.service import GARBAGE, WorkerService
 
     OrphanReaper().start()
     settings = loaded.file.settings
     service = await WorkerService.from_settings(settings, loaded.runners, file=str(file))
     service.stop_on_signals()
     Reloader(file, os.environ, processors, service).reload_on_signal()
+    tune_garbage_collector(*GARBAGE)
     await service.run()
 
 

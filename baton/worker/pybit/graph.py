@@ -47,14 +47,14 @@ class Thing:
 
     def __init__(self, class_name: str, fields: Mapping[str, Value]) -> None:
         object.__setattr__(self, "_class_name", class_name)
+        # a dict is the tree of the object: its fields are made once somebody asks for them
         object.__setattr__(self, "_fields", fields)
 
     def __getattr__(self, name: str) -> Value:
         # also asked by copy and pickle, for names that begin with _
-        if name.startswith("_") or name not in self._fields:
-            kind = object.__getattribute__(self, "_class_name")
-            raise AttributeError(f"this {kind} has no field {name}")
-        return self._fields[name]
+        if name.startswith("_") or name not in fields_of(self):
+            raise AttributeError(f"this {class_of(self)} has no field {name}")
+        return fields_of(self)[name]
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError("what a message holds cannot be changed")
@@ -63,7 +63,7 @@ class Thing:
         raise AttributeError("what a message holds cannot be changed")
 
     def __repr__(self) -> str:
-        return f"<{self._class_name}: {', '.join(self._fields)}>"
+        return f"<{self._class_name}: {', '.join(fields_of(self))}>"
 
 
 def class_of(thing: Thing) -> str:
@@ -75,6 +75,10 @@ def class_of(thing: Thing) -> str:
 def fields_of(thing: Thing) -> Mapping[str, Value]:
     """Return its fields by name, in the order of the message."""
     fields: Mapping[str, Value] = object.__getattribute__(thing, "_fields")
+    if type(fields) is dict:
+        read = {name: _unread(value) for name, value in fields.items() if name != _OBJECT}
+        fields = MappingProxyType(read)
+        object.__setattr__(thing, "_fields", fields)
     return fields
 
 
@@ -90,7 +94,10 @@ def read(body: bytes) -> Value:
         tree = from_json(body, allow_inf_nan=False)
     except ValueError as error:
         raise InvalidMessage(reason=f"it is not JSON ({error})") from None
-    if not _count_references(tree):
+    references, usual = _survey(tree)
+    if usual:
+        return _unread(tree)
+    if not references:
         return _Reading(_NUMBERINGS[0]).value(tree)
     refusals: list[InvalidMessage] = []
     for numbering in _NUMBERINGS:
@@ -146,10 +153,12 @@ _CLASSES = {
 """The class of what a field of PyBit's messages holds, without its module."""
 
 
-def _count_references(tree: JsonValue) -> int:
-    """Return how many references there are. Raises InvalidMessage if there are too many of them or
-    of other values, or if it is too deep."""
-    level, count, depth, values = [tree], 0, 0, 0
+def _survey(tree: JsonValue) -> tuple[int, bool]:
+    """Return how many references there are, and whether all tags are classes of objects.
+
+    Raises InvalidMessage if there are too many references or other values, or it is too deep.
+    """
+    level, count, usual, depth, values = [tree], 0, True, 0, 0
     while level:
         depth += 1
         values += len(level)
@@ -159,15 +168,33 @@ def _count_references(tree: JsonValue) -> int:
             raise InvalidMessage(reason=f"it is more than {MAX_DEPTH} levels deep")
         inner: list[JsonValue] = []
         for value in level:
-            if isinstance(value, dict):
-                count += _ID in value
+            if type(value) is dict:
+                if tags := [key for key in value if key[:3] == "py/"]:
+                    count += _ID in value
+                    usual = usual and tags == [_OBJECT] and _is_class(value[_OBJECT])
                 inner += value.values()
-            elif isinstance(value, list):
+            elif type(value) is list:
                 inner += value
         level = inner
     if count > MAX_REFERENCES:
         raise InvalidMessage(reason=f"it has {count} references; at most {MAX_REFERENCES} are read")
-    return count
+    return count, usual
+
+
+def _is_class(name: JsonValue) -> bool:
+    return isinstance(name, str) and _CLASS.fullmatch(name) is not None
+
+
+def _unread(tree: JsonValue) -> Value:
+    """Return the value of a tree whose tags are all classes; its objects are read when they are
+    asked for. Most messages are such trees, and runners ask for a few of their fields."""
+    if isinstance(tree, dict):
+        if _OBJECT in tree:
+            return Thing(str(tree[_OBJECT]), tree)
+        return MappingProxyType({name: _unread(value) for name, value in tree.items()})
+    if isinstance(tree, list):
+        return tuple([_unread(item) for item in tree])
+    return tree
 
 
 _OPEN = object()
@@ -219,10 +246,9 @@ class _Reading:
                 raise _refused(place, f"refers to no {wanted}")
 
     def _thing(self, tree: dict[str, JsonValue], place: _Place) -> Thing:
-        name = tree[_OBJECT]
-        if not isinstance(name, str) or not _CLASS.fullmatch(name):
+        if not _is_class(tree[_OBJECT]):
             raise _refused(place, "names no class")
-        return Thing(name, self._fields(tree, place))
+        return Thing(str(tree[_OBJECT]), self._fields(tree, place))
 
     def _fields(self, tree: dict[str, JsonValue], place: _Place) -> Mapping[str, Value]:
         names = sorted(tree) if self._numbering.by_name else list(tree)

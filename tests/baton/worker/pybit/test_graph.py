@@ -213,6 +213,8 @@ def test_nothing_that_a_message_names_is_imported_or_called() -> None:
         ('{"py/object": "A", "x": {"py/reduce": []}}', "x holds py/reduce, which is never read"),
         ('{"py/object": 7}', "it names no class"),
         ('{"py/object": "a b"}', "it names no class"),
+        ('{"py/object": "A", "x": [{"py/object": "a b"}]}', "x.0 names no class"),
+        ('{"py/object": "A", "x": [{"y": 1, "py/type": "b"}]}', "x.0 holds py/type"),
         ('{"py/object": "A", "py/id": 0}', "it holds py/id"),
         ('[{"py/id": "0"}]', "0 is no reference"),
         ('[{"py/id": true}]', "0 is no reference"),
