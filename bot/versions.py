@@ -6,8 +6,9 @@ latest deploy that succeeded somewhere has brought.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from baton.bus.messages import Facts, ReleaseFacts, State
 from baton.command import KnownServer
@@ -39,6 +40,55 @@ def versions(servers: Sequence[KnownServer], app: str, jobs: Sequence[Deployed])
     it there, the newest first."""
     wanted = next((one for one in jobs if _succeeded(one[1])), None)
     return [_version(one, app, jobs, wanted) for one in servers if _has(one.facts, app)]
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """What is live of `app` on a server, compared with what the last deploy there put live. `text`
+    says what is wrong; it is empty if they are the same."""
+
+    host: str
+    environment: str
+    app: str
+    text: str
+
+
+class PutLive(Protocol):
+    """What the last deploy that succeeded on a server put live."""
+
+    @property
+    def release(self) -> str:
+        """The name of the release."""
+
+    @property
+    def label(self) -> str:
+        """What people call it."""
+
+    @property
+    def job(self) -> Job:
+        """The job that did it."""
+
+
+def drifts(
+    servers: Sequence[KnownServer], put_live: Mapping[tuple[str, str], PutLive]
+) -> list[Drift]:
+    """Return how what is live compares with what was `put_live`, by host and app, on each of
+    `servers` that is seen and tells it."""
+    return [
+        Drift(one.facts.host, one.facts.environment, app, _drift(one.facts, app, last))
+        for one in servers
+        if not one.missing and one.facts.releases
+        for app in one.facts.apps
+        if (last := put_live.get((one.facts.host, app))) is not None
+    ]
+
+
+def _drift(facts: Facts, app: str, last: PutLive) -> str:
+    live = facts.releases.get(app)
+    if live is not None and live.release == last.release:
+        return ""
+    now = f"{live.version} is live" if live is not None else "no release is live"
+    return f"{now}, but {last.job.title} ({short_id(last.job.id)}) had put {last.label} there"
 
 
 def _has(facts: Facts, app: str) -> bool:

@@ -10,9 +10,12 @@ from alerts.observation import HeartbeatSeen, LivenessSeen, Sample, Severity
 from baton.bus.messages import Heartbeat, Pong, State
 from bot.jobs import Job, RunRecord
 from bot.schedules.schedule import ScheduleResult
+from bot.versions import Drift
 
 LEDGER = "the ledger"
 """The source of what jobs came to."""
+DRIFT = "versions"
+"""The source of what is live on servers, compared with what was put there."""
 MAX_TEXT = 500
 """Characters of a run's last words that an alert repeats."""
 
@@ -48,6 +51,14 @@ def schedule_sample(seen: ScheduleResult, environment: str, at: float) -> Sample
     return Sample(
         labels, not seen.good, at, text, Severity.WARNING, f"schedule/{seen.schedule}", decided=True
     )
+
+
+def drift_sample(seen: Drift, at: float) -> Sample:
+    """Whether a server has live what its last deploy put there: it fires until it is the same
+    again."""
+    names = {ALERTNAME: "drift", "env": seen.environment, "app": seen.app, "host": seen.host}
+    labels = Labels.of(sanitize(names))
+    return Sample(labels, bool(seen.text), at, seen.text, source=DRIFT, decided=True)
 
 
 def job_samples(job: Job, runs: Sequence[RunRecord], at: float) -> list[Sample]:

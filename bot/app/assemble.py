@@ -121,6 +121,7 @@ def assemble(
             live,
             channel=channel,
             servers=servers,
+            ledger=store.ledger,
             rejections=rejections,
             verifier=verifier,
             findings=findings,

@@ -8,7 +8,16 @@ from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 
 from alerts.checks.settings import ProbeTable
-from bot.alerting import AlertRunner, probe_runner, recorder, reloader, runner, self_checks
+from bot.alerting import (
+    AlertRunner,
+    drift_watch,
+    probe_runner,
+    recorder,
+    reloader,
+    runner,
+    self_checks,
+)
+from bot.alerting.drift_watch import DriftWatch
 from bot.alerting.reloader import Reloader
 from bot.alerting.self_checks import ChatView
 from bot.app import audit_sealer, garbage, rules_log, upkeep
@@ -29,7 +38,7 @@ PROBING = "probing"
 
 LEADING = (SCHEDULES, "sync_posts", LOST_WORKERS, DISCOVERY, SEALING, "pruning")
 """The names of what only the leader runs."""
-WATCHING = (ALERTS, "recording", PROBING)
+WATCHING = (ALERTS, "recording", "drift", PROBING)
 """The names of what only a leader with alerts runs."""
 
 
@@ -83,7 +92,7 @@ def while_leading(
     yield PeriodicTask("pruning", work.prune, upkeep.PRUNE_INTERVAL)
 
 
-def while_watching(alerts: AlertRunner) -> Iterable[PeriodicTask]:
+def while_watching(alerts: AlertRunner, drift: DriftWatch) -> Iterable[PeriodicTask]:
     """Yield the rows of a leader that has alerts."""
     yield PeriodicTask(
         ALERTS,
@@ -94,6 +103,7 @@ def while_watching(alerts: AlertRunner) -> Iterable[PeriodicTask]:
         vital=True,
     )
     yield PeriodicTask("recording", alerts.recorder.write, recorder.WRITE_INTERVAL)
+    yield PeriodicTask("drift", drift.round, drift_watch.LOOK_INTERVAL)
 
 
 def probes(

@@ -20,6 +20,7 @@ from baton.bus.signing.signer import UNSIGNED, Signer
 from baton.errors import UsageError
 from baton.extensions import Commands
 from bot.alerting import AlertConsumer, AlertRunner, FindingAlerts, ProbeRunner
+from bot.alerting.drift_watch import DriftWatch
 from bot.alerting.reloader import Reloader
 from bot.alerting.sink import StoredAlertSink
 from bot.app import task_table
@@ -33,6 +34,7 @@ from bot.jobs import Job, RunRecord
 from bot.posts.reconciler import PostReconciler
 from bot.schedules.schedule import ResultHandling, ScheduleResult
 from bot.servers.registry import ServerRegistry
+from bot.store.jobs.ledger import Ledger
 
 log = structlog.get_logger(__name__)
 
@@ -110,6 +112,7 @@ class WithAlerts(UpdateHooks):
         *,
         channel: Channel,
         servers: ServerRegistry,
+        ledger: Ledger,
         rejections: Rejections,
         verifier: SenderVerifier,
         findings: Findings,
@@ -134,6 +137,7 @@ class WithAlerts(UpdateHooks):
         self._name = name
         self._signer = signer
         self._clock = clock
+        self._drift = DriftWatch(servers, ledger, self.runner.observe, self.runner.now)
         self._watch: tuple[ProbeRunner, AlertConsumer, asyncio.Task[None]] | None = None
 
     @override
@@ -189,7 +193,7 @@ class WithAlerts(UpdateHooks):
         listening = self._parts.start(monitor.start(), "consuming alerts")
         self._watch = probing, monitor, listening
         self.runner.begin()
-        self._periodic.add(*task_table.while_watching(self.runner))
+        self._periodic.add(*task_table.while_watching(self.runner, self._drift))
         self.schedule_probes()
 
     async def end(self) -> None:

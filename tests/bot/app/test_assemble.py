@@ -67,6 +67,7 @@ async def test_a_bot_with_alerts_watches_while_it_leads(stage: Stage) -> None:
     assert running == {
         "alerts",
         "discovery",
+        "drift",
         "follow_other_bots",
         "memory",
         "sync_posts",
