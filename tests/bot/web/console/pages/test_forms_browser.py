@@ -84,7 +84,7 @@ async def test_the_newest_plan_is_shown(reader: BrowserContext) -> None:
     await until(lambda: len(held) == 1)
     for host in ("web-2", "web-3"):
         await page.select_option("#field-host", host)
-        await expect(page.locator("#plan .main")).to_have_text([host])
+        await expect(page.locator("#plan .reached .main")).to_have_text([host])
     await page.route("**/run/typed?*", lambda route: route.abort())
     await page.fill("#slash", "/ship shop prod --host web-1")
     await page.locator("#slash").blur()
