@@ -216,13 +216,26 @@ async def test_a_form_that_is_not_as_we_made_it_is_not_taken(
     assert await jobs(counter) == []
 
 
-async def test_a_form_that_is_sent_twice_is_one_job(
-    slack: SlackServer, counter: Counter, ann: Person, listen: Callable[[], Any]
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("ship", {"f-app": "shop", "f-environment": "prod"}),
+        ("forget", {"f-host": "web-9"}),
+    ],
+)
+async def test_a_form_that_is_sent_twice_is_done_once(
+    slack: SlackServer,
+    counter: Counter,
+    ann: Person,
+    listen: Callable[[], Any],
+    line: str,
+    said: dict[str, str],
 ) -> None:
-    """Slack delivers it again to the same bot, or to another one."""
-    await ann.slash("/baton ship", channel="C_OPS")
-    said = {"f-app": "shop", "f-environment": "prod"}
+    """Slack delivers it again to the same bot, or to another one: a job, or what the bot does
+    itself."""
+    await ann.slash(f"/baton {line}", channel="C_OPS")
     sent = await ann.submits(await opened(slack), channel="C_OPS", **said)
+    assert sent.problems == {}
     assert await (await slack.redeliver(sent.delivery)).done
     other = await listen()
     assert other._deliveries is not None
@@ -236,7 +249,9 @@ async def test_a_form_that_is_sent_twice_is_one_job(
     request.payload = sent.delivery.payload
     await other._deliveries.take(request, ack)
     assert answers == [{}]
-    assert len(await jobs(counter)) == 1
+    entries = await counter.store.audit.recent(9)
+    assert [entry.verdict for entry in entries].count("allowed") == 1
+    assert len(await jobs(counter)) == (line == "ship")
 
 
 async def test_without_a_form_the_words_are_told(
