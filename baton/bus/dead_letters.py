@@ -89,6 +89,20 @@ class DeadLetter:
 
 
 @dataclass(frozen=True, slots=True)
+class FoundLetters:
+    """The oldest letters, and how many there are in all."""
+
+    letters: Sequence[DeadLetter]
+    total: int
+
+    @property
+    def bound(self) -> str:
+        """What part of all letters this is, in words; empty if it is all of them."""
+        found = len(self.letters)
+        return f"the oldest {found:,} of {self.total:,}" if found < self.total else ""
+
+
+@dataclass(frozen=True, slots=True)
 class Resent:
     """The letters that were resent, and those that were not, each with the reason."""
 
@@ -165,10 +179,11 @@ def _order(message: Message | None) -> tuple[str, datetime | None]:
     return ("all servers: send a heartbeat", None) if isinstance(message, Discover) else ("", None)
 
 
-async def list_letters(channel: Channel, most: int) -> list[DeadLetter]:
+async def list_letters(channel: Channel, most: int) -> FoundLetters:
     """Return up to `most` dead letters, oldest first. They stay in their queue."""
+    total = await channel.depth(DEAD_QUEUE)
     async with _held(channel, most) as held:
-        return [one for _, one in held]
+        return FoundLetters([one for _, one in held], max(total or 0, len(held)))
 
 
 async def drop(channel: Channel, names: Collection[str], most: int) -> list[DeadLetter]:

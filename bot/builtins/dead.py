@@ -237,13 +237,14 @@ class DeadHandler(Handler[DeadCommand]):
         seen = [one for one in letters if await reader.may_look_at(environment_of(one))]
         await self._audit.write_or_log(context.invocation, "answered")
         note = reader.left_out_note("letter", len(letters) - len(seen))
+        of = f", among {found.bound}" if found.bound else ""
         if words:
             some = meant(seen, words[0])
             rows = tuple(_row(one) for one in some)
             columns = ("letter", "sent (UTC)", "type", "for", "from")
-            return Reply(answer=Answer(f"{some[-1].reason}: {len(some)}{note}", columns, rows))
+            return Reply(answer=Answer(f"{some[-1].reason}: {len(some)}{of}{note}", columns, rows))
         if not seen:
-            return Reply(answer=Answer(f"There are no dead letters{note}"))
+            return Reply(answer=Answer(f"There are no dead letters{of}{note}"))
         rows = tuple(
             (
                 one.word,
@@ -254,7 +255,6 @@ class DeadHandler(Handler[DeadCommand]):
             )
             for one in by_reason(seen)
         )
-        of = f" ({found.bound})" if found.bound else ""
         columns = ("reason", "letters", "newest (UTC)", "a letter", "why")
         return Reply(answer=Answer(f"Dead letters: {len(seen)}{of}{note}", columns, rows))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,6 +13,9 @@ from baton.errors import SettingsError
 from baton.text.printable import printable
 from bot.cli.logs import LogLevel, set_up_logs
 from bot.cli.options import ConfigOption
+
+if TYPE_CHECKING:
+    from baton.bus.dead_letters import FoundLetters
 
 MostOption = Annotated[int, typer.Option(help="How many messages to read at most.", min=1)]
 
@@ -23,17 +26,18 @@ app = typer.Typer(help="List and resend dead-lettered messages.", no_args_is_hel
 def dead_list(config: ConfigOption = None, most: MostOption = 100) -> None:
     """Show the dead letters, oldest first."""
     set_up_logs(LogLevel.ERROR)
-    from baton.bus.dead_letters import DeadLetter, list_letters, open_bus
+    from baton.bus.dead_letters import list_letters, open_bus
 
-    async def look() -> list[DeadLetter]:
+    async def look() -> FoundLetters:
         async with open_bus(_bus(config)) as channel:
             return await list_letters(channel, most)
 
-    letters = asyncio.run(look())
-    for letter in letters:
+    found = asyncio.run(look())
+    for letter in found.letters:
         typer.echo(letter)
-    if not letters:
+    if not found.total:
         typer.echo("There are no dead letters.")
+    _say_bound(found)
 
 
 @app.command("resend")
@@ -53,7 +57,6 @@ def dead_resend(
         raise typer.BadParameter("give message IDs, or --all")
     set_up_logs(LogLevel.ERROR)
     from baton.bus.dead_letters import (
-        DeadLetter,
         Resent,
         list_letters,
         open_bus,
@@ -61,14 +64,17 @@ def dead_resend(
         to_confirm,
     )
 
-    async def orders() -> list[DeadLetter]:
+    async def look() -> FoundLetters:
         async with open_bus(_bus(config)) as channel:
-            return to_confirm(await list_letters(channel, most))
+            return await list_letters(channel, most)
 
     agreed: set[str] = set()
-    for letter in asyncio.run(orders()) if all_letters else ():
-        if yes or typer.confirm(f"Send again to {letter.order} ({letter.name})?"):
-            agreed.add(letter.name)
+    if all_letters:
+        found = asyncio.run(look())
+        _say_bound(found)
+        for letter in to_confirm(found.letters):
+            if yes or typer.confirm(f"Send again to {letter.order} ({letter.name})?"):
+                agreed.add(letter.name)
 
     async def send() -> Resent:
         async with open_bus(_bus(config)) as channel:
@@ -85,6 +91,12 @@ def dead_resend(
         typer.echo(printable(f"unknown ID: {name}"), err=True)
     if missing or made.left:
         raise typer.Exit(1)
+
+
+def _say_bound(found: FoundLetters) -> None:
+    """Say on stderr if these are not all letters."""
+    if found.bound:
+        typer.echo(f"These are {found.bound}. To read more, give --most NUMBER.", err=True)
 
 
 def _bus(config: Path | None) -> list[str]:

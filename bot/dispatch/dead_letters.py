@@ -9,8 +9,14 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from baton.bus.channel import Channel
-from baton.bus.dead_letters import DeadLetter, Resent, drop, list_letters, resend
-from baton.bus.exchanges import DEAD_QUEUE
+from baton.bus.dead_letters import (
+    DeadLetter,
+    FoundLetters,
+    Resent,
+    drop,
+    list_letters,
+    resend,
+)
 from baton.bus.messages import Heartbeat, Pong, Probed, Request, Update
 from baton.errors import UsageError
 from baton.text.words import cited
@@ -21,20 +27,6 @@ ALL = "all."
 """Stands before the name of a reason where all letters of it are meant."""
 _LEAST = 4
 """Characters of the name of a letter that are enough, if no other begins so."""
-
-
-@dataclass(frozen=True, slots=True)
-class FoundLetters:
-    """The oldest letters, and how many there are in all."""
-
-    letters: Sequence[DeadLetter]
-    total: int
-
-    @property
-    def bound(self) -> str:
-        """What part of all letters this is, in words; empty if it is all of them."""
-        found = len(self.letters)
-        return f"the oldest {found:,} of {self.total:,}" if found < self.total else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +102,7 @@ class DeadLetters:
     async def look(self) -> FoundLetters:
         """Return the oldest letters, at most MOST. They stay."""
         async with self._looking:
-            total = await self._channel.depth(DEAD_QUEUE)
-            letters = await list_letters(self._channel, MOST)
-        return FoundLetters(letters, max(total or 0, len(letters)))
+            return await list_letters(self._channel, MOST)
 
     async def resend(self, names: Collection[str], to: str = "") -> Resent:
         """Send letters again, to where they were addressed or under the key `to`."""

@@ -138,7 +138,10 @@ async def test_the_list_says_if_it_is_not_all(
         await office.bury(report(f"upd0000{number}"), "nobody asked", "update.prod.ship")
     assert table(await office.ask("dead"))[0] == "Dead letters: 2"
     await office.bury(report("upd00003"), "nobody asked", "update.prod.ship")
-    assert table(await office.ask("dead"))[0] == "Dead letters: 2 (the oldest 2 of 3)"
+    summary, rows = table(await office.ask("dead"))
+    assert summary == "Dead letters: 2, among the oldest 2 of 3"
+    summary, _ = table(await office.ask(f"dead list {rows[0][0]}"))
+    assert summary == "nobody asked: 2, among the oldest 2 of 3"
 
 
 async def test_a_letter_is_shown_without_its_secrets(store: Store) -> None:

@@ -42,6 +42,9 @@ async def test_dead_letters(amqp_url: str) -> None:
         first = "r1  baton.request of job j1, for host.web-1, from an unknown sender"
         assert out.index(first) < out.index("r2  ?")
         assert "nobody knows why" in out
+    code, out, err = await ran("dead", "list", "--most", "1", BATON_BUS_URL=amqp_url)
+    assert "r2" not in out
+    assert err == "These are the oldest 1 of 2. To read more, give --most NUMBER.\n"
     code, _, err = await ran("dead", "resend", "r1", BATON_BUS_URL=amqp_url)
     assert code == 1
     assert "not sent: r1: Nobody is listening" in err

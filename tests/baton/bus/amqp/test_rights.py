@@ -156,7 +156,7 @@ async def test_whoever_looks_sees(bot: Channel, accounts: Accounts, tmp_path: Pa
             service.heartbeats.request()
             await asyncio.wait({looking}, timeout=0.2)
         assert HOST in str(looking.result()[0])
-    assert await list_letters(reader, 10) == []
+    assert (await list_letters(reader, 10)).letters == []
     assert await reader.depth(DEAD_QUEUE) == 0
     (note,) = await rights(reader, bots_needs(alerts=True))
     assert note.mark is Mark.NOTE
