@@ -10,6 +10,8 @@ from enum import StrEnum
 from pydantic import BaseModel, ConfigDict, Field
 
 from baton.bus.messages import Person
+from baton.bus.signing.approval import MOST, Approval
+from baton.bus.signing.approval import Approvals as Signatures
 from baton.outcome import duration
 
 
@@ -68,6 +70,13 @@ class Hold(BaseModel):
     """What was said when most of its time was over."""
     opened: datetime | None = None
     """When it started."""
+    signatures: Signatures = ()
+    """The approvals that people signed with keys of their own, for servers that count them."""
+
+    def signed(self, approval: Approval) -> Hold:
+        """Return it with one more signature; the last one of each key stays."""
+        others = [one for one in self.signatures if one.key != approval.key]
+        return self.model_copy(update={"signatures": (*others, approval)[-MOST:]})
 
     @property
     def warn_at(self) -> datetime:

@@ -12,6 +12,7 @@ from urllib.parse import quote
 import httpx
 from pydantic import BaseModel, JsonValue, ValidationError
 
+from baton.bus.plans import Plan
 from baton.client.errors import UnexpectedAnswer
 from baton.client.events import frames
 from baton.client.http import Http
@@ -109,9 +110,18 @@ class Client:
         """Ask a job again, with the same options."""
         return self._as(AskResult, await self._http.post(f"/jobs/{_part(job)}/repeat"))
 
-    async def approve(self, job: str) -> AskResult:
-        """Approve a job that waits for others than its asker, as `/approve` does."""
-        return self._as(AskResult, await self._http.post(f"/jobs/{_part(job)}/approve"))
+    async def approve(self, job: str, *, plan: str = "", signature: str = "") -> AskResult:
+        """Approve a job that waits for others than its asker, as `/approve` does. `plan` is the
+        digest of what you have seen, `signature` what `baton.bus.signing.approval` writes."""
+        words = {"plan": plan.removeprefix("sha256:")[:8], "signature": signature}
+        query = "&".join(f"{name}={quote(word, safe='')}" for name, word in words.items() if word)
+        path = f"/jobs/{_part(job)}/approve" + (f"?{query}" if query else "")
+        return self._as(AskResult, await self._http.post(path))
+
+    async def plan(self, job: str) -> Plan | None:
+        """Return the plan of a job that waits for people; None if it has none."""
+        found = (await self.job(job)).hold or {}
+        return self._as(Plan, found["document"]) if found.get("document") else None
 
     async def confirm(self, job: str) -> AskResult:
         """Confirm a job that you asked for, as `/confirm` does."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
@@ -106,6 +107,8 @@ class Job(Answered):
     summary: str = ""
     states: Mapping[str, int] = {}
     runs: tuple[Run, ...] = ()
+    hold: Mapping[str, Any] | None = None
+    """What it waits for, or waited for, before it starts."""
 
     @property
     def by(self) -> str:

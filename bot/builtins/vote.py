@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import ClassVar
 
 from pydantic import Field, TypeAdapter, ValidationError
 from typing_extensions import override
 
 from baton.bus.messages import State
+from baton.bus.signing.approval import read_token
 from baton.errors import BatonError, UsageError
 from bot.builtins.job_ids import JobId, find_job
 from bot.dispatch.audit_log import AuditLog
@@ -20,6 +22,7 @@ from bot.dispatch.reply import Reply, ReplyKind
 from bot.holds import Approvals, Hold, Verdict, Vote, agreed, tally, waits_for
 from bot.jobs import Job, RunRecord, all_ended, counts, last_attempts, short_id
 from bot.store.jobs.ledger import Ledger
+from bot.store.safety.held_jobs import HeldChange
 
 _READ = "log"
 _JOB: TypeAdapter[str] = TypeAdapter(JobId)
@@ -39,6 +42,7 @@ class ApproveCommand(BuiltinCommand):
     changes: ClassVar[bool] = True
     job: JobId = Field(description="the job ID shown in its post")
     plan: str = _PLAN
+    signature: str = Field("", description="your own, for servers that count them: baton approve")
 
 
 class ConfirmCommand(BuiltinCommand):
@@ -105,6 +109,8 @@ class VoteHandler(Handler[VoteCommand]):
             return Reply(text, kind=ReplyKind.CONFLICT, job=job.id)
         if plan and not job.plan_digest.removeprefix("sha256:").startswith(plan):
             return Reply(_changed(job), kind=ReplyKind.CONFLICT, job=job.id)
+        if isinstance(command, ApproveCommand) and command.signature:
+            await self._keep_signature(job, command.signature, asked.at)
         vote = Vote(
             asked.asker,
             asked.place.directory,
@@ -128,6 +134,21 @@ class VoteHandler(Handler[VoteCommand]):
             text = f"You have already {done} {_named(job)}: {_waits(voted.job, voted.runs)}."
             return Reply(text, job=job.id)
         return Reply(_changed(job), kind=ReplyKind.CONFLICT, job=job.id)
+
+    async def _keep_signature(self, job: Job, signature: str, at: datetime) -> None:
+        """Keep somebody's signature with what `job` waits for. Raises UsageError if it is not one
+        of its plan."""
+        try:
+            approval = read_token(signature, job.plan_digest)
+        except ValueError as error:
+            raise UsageError(f"The signature cannot be used: {error}.", field="signature") from None
+
+        def signed(now: Job, runs: Sequence[RunRecord]) -> HeldChange | None:
+            if now.hold is None or now.plan_digest != job.plan_digest:
+                return None
+            return HeldChange(hold=now.hold.signed(approval))
+
+        await self._ledger.change_held(job.id, signed, at)
 
     async def _answer_ended(
         self, job: Job, runs: Sequence[RunRecord], context: CommandContext

@@ -246,7 +246,7 @@ class HeldJobs:
         def asked(now: Job, runs: tuple[RunRecord, ...]) -> HeldChange | None:
             if now.hold is None or now.plan_digest != job.plan_digest:
                 return None
-            hold = now.hold.model_copy(update={"changed": changed, "waits": ""})
+            hold = now.hold.model_copy(update={"changed": changed, "waits": "", "signatures": ()})
             held = _held(runs)
             known = {run.host for run in held}
             gone = [

@@ -41,6 +41,7 @@ def opened(
             timeout=run.timeout,
             requester=job.asked_by,
             plan=plan,
+            approvals=job.hold.signatures,
         )
         key = run.host if run.queue else host_key(run.host)
         name = f"{run.request}.{run.attempt}/{run.host}"

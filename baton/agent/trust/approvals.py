@@ -54,7 +54,7 @@ class ApprovalCounter:
                 may = ", ".join(key.name or key.fingerprint for key in rule.of[:5])
                 return (
                     f"it needs {_approvals(rule.need)} signed with the keys of {may}, of the last"
-                    f" 24 hours, and has those of {said}. Sign: baton approve {request.job[:6]}"
+                    f" 24 hours, and has those of {said}. To sign: baton approve JOB --sign"
                 )
         return ""
 

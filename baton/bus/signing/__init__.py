@@ -6,6 +6,8 @@
     private_key  a key in a file that only its owner may read
     signer       signs what is sent
     key_ring     the keys that are trusted, and why a signature does not count
+    approval     a person's signature over a plan
+    ssh_agent    an ssh-agent signs for a person
 
 Only private_key and key_ring load the package `cryptography`, and only once there is a key: who
 signs and verifies nothing loads nothing of it.

@@ -56,6 +56,26 @@ def approval(digest: str, at: datetime, key: PublicKey, signature: bytes) -> App
     return Approval(key=key.fingerprint, at=at.replace(microsecond=0), signature=encoded)
 
 
+def write_token(given: Approval, key: PublicKey) -> str:
+    """Return `given`, which is by `key`, as one word of a command."""
+    blob = base64.b64encode(key.blob).decode()
+    return f"{given.at.isoformat(timespec='seconds')},{blob},{given.signature}"
+
+
+def read_token(text: str, digest: str) -> Approval:
+    """Return the approval of the plan with this digest in a word of `write_token`. Raises
+    ValueError that says what is wrong with it, also if it is about another plan."""
+    words = text.split(",")
+    if len(words) != 3 or len(text) > 500:
+        raise ValueError("it is no signature of an approval")
+    at, blob, signature = words
+    key = PublicKey.of_blob(blob)
+    given = Approval.model_validate({"key": key.fingerprint, "at": at, "signature": signature})
+    if not approvers(KeyRing([key]), digest, [given], given.at):
+        raise ValueError(f"the key {key.fingerprint} has not signed this plan")
+    return given
+
+
 def approvers(
     ring: KeyRing, digest: str, given: Sequence[Approval], at: datetime
 ) -> Collection[PublicKey]:

@@ -11,6 +11,19 @@ class KeyUnusable(BatonError):
     permanent = True
 
 
+class AgentUnusable(BatonError):
+    """The ssh-agent cannot be used: {reason}. Add your key with ssh-add, or name its file
+    (--key)."""
+
+    permanent = True
+
+
+class ApprovalUnusable(BatonError):
+    """The approval cannot be signed: {reason}"""
+
+    permanent = True
+
+
 class SigningNotInstalled(BatonError):
     """Signatures need the package `cryptography`, which is not installed. Install Baton with its
     extra `signing`, from the folder or the wheel that it came from: pip install '.[signing]' -c

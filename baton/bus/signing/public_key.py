@@ -69,6 +69,11 @@ class PublicKey:
             blob = base64.b64decode(text, validate=True)
         except (binascii.Error, ValueError):
             raise ValueError(f"{MUST}; its second word is no base 64") from None
+        return cls.of_bytes(blob, name)
+
+    @classmethod
+    def of_bytes(cls, blob: bytes, name: str = "") -> PublicKey:
+        """Return the key whose blob this is. Raises ValueError."""
         head = _string(KIND.encode())
         raw = blob[len(head) + 4 :]
         if blob != head + _string(raw) or len(raw) != SIZE:

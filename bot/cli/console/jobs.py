@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -155,11 +156,31 @@ def cancel(job: JobArgument, as_json: JsonOption = False) -> None:
     run(work)
 
 
-def approve(job: JobArgument, follow: WatchOption = False, as_json: JsonOption = False) -> None:
-    """Approve a job that waits for others than its asker."""
+def approve(
+    job: JobArgument,
+    sign: Annotated[
+        bool, typer.Option("--sign", help="Sign its plan too, with the key in your ssh-agent.")
+    ] = False,
+    key: Annotated[
+        Path | None,
+        typer.Option(help="Sign with the private key in this file, or the one of this .pub file."),
+    ] = None,
+    follow: WatchOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Approve a job that waits for others than its asker.
+
+    Servers that count approvals themselves ([allow] approve) want it signed. What would change is
+    shown first.
+    """
 
     async def work(session: ConsoleSession) -> int:
-        asked = await session.client.approve(job)
+        plan = signature = ""
+        if sign or key is not None:
+            from bot.cli.console.approving import signature_of
+
+            plan, signature = await signature_of(session.client, job, key)
+        asked = await session.client.approve(job, plan=plan, signature=signature)
         return await answer(session, asked, follow=follow, as_json=as_json)
 
     run(work)

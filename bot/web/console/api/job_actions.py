@@ -31,6 +31,14 @@ PlanName = Annotated[
         description="the first 8 digits of the plan that you have seen: another is not voted for",
     ),
 ]
+SignatureName = Annotated[
+    str,
+    Query(
+        max_length=500,
+        pattern=r"^[A-Za-z0-9+/=:,.-]*$",
+        description="your own signature of the plan, for servers that count them",
+    ),
+]
 Because = Annotated[str, Query(max_length=300, description="why, for whoever asked")]
 
 
@@ -64,10 +72,15 @@ def job_action_routes(asking: Asking, access: Access, ledger: Ledger, url: str) 
 
     @routes.post("/{id}/approve", responses=answers)
     async def approve(
-        request: Request, id: JobName, key: IdempotencyKey = None, plan: PlanName = ""
+        request: Request,
+        id: JobName,
+        key: IdempotencyKey = None,
+        plan: PlanName = "",
+        signature: SignatureName = "",
     ) -> AskAnswer:
         """Approve a job that waits for others than its asker."""
-        return await ask(request, "approve {}" + _about(plan), id, key)
+        signed = f" --signature {signature}" if signature else ""
+        return await ask(request, "approve {}" + _about(plan) + signed, id, key)
 
     @routes.post("/{id}/confirm", responses=answers)
     async def confirm(

@@ -56,6 +56,8 @@ class HoldShown(BaseModel):
     opened: datetime | None = Field(description="when it started")
     plan: list[str] = Field(description="what would change, in words")
     digest: str = Field(description="the digest of the plan: what a vote is about")
+    document: dict[str, JsonValue] = Field(description="the plan itself, of which that is")
+    signed: list[str] = Field(description="the keys that have signed it, by fingerprint")
     changed: list[str] = Field(description="what is not as it was shown first")
     votes: list[VoteShown]
 
@@ -71,6 +73,8 @@ class HoldShown(BaseModel):
             opened=hold.opened,
             plan=plan_lines(job),
             digest=job.plan_digest,
+            document=dict(job.plan),
+            signed=[one.key for one in hold.signatures],
             changed=list(hold.changed),
             votes=[
                 VoteShown(

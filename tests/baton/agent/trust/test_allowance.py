@@ -166,7 +166,7 @@ def _without_plan(order: Request) -> Request:
     [
         (request(), "it needs 2 approvals, and nobody was asked"),
         (planned(), "has those of nobody"),
-        (planned(BEA), "has those of bea. Sign: baton approve"),
+        (planned(BEA), "has those of bea. To sign: baton approve"),
         (planned(BEA, BEA), "has those of bea."),
         (planned(BEA, STRANGER), "signed with the keys of bea, cem, dan"),
         (planned(BEA, CEM, at=now() - timedelta(hours=25)), "of the last 24 hours"),
