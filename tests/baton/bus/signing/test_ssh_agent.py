@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 import subprocess
 import threading
+from asyncio.subprocess import DEVNULL
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -40,8 +42,8 @@ async def agent(
 ) -> AsyncIterator[Path]:
     folder = tmp_path_factory.mktemp("a")
     path = folder / "s"
-    process = subprocess.Popen(
-        ["ssh-agent", "-D", "-a", str(path)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    process = await asyncio.create_subprocess_exec(
+        "ssh-agent", "-D", "-a", str(path), stdout=DEVNULL, stderr=DEVNULL
     )
     await until(path.exists)
     monkeypatch.setenv("SSH_AUTH_SOCK", str(path))
@@ -49,7 +51,7 @@ async def agent(
         yield folder
     finally:
         process.kill()
-        process.wait()
+        await process.wait()
 
 
 def add(folder: Path, name: str, kind: str = "ed25519") -> Path:
@@ -90,7 +92,7 @@ async def test_of_several_keys_one_must_be_named(agent: Path) -> None:
         await signature_of(Console(), "7k2m", None)  # type: ignore[arg-type]
     add(agent, "bea")
     named = add(agent, "cem")
-    with pytest.raises(ApprovalUnusable, match="several keys.*--key"):
+    with pytest.raises(ApprovalUnusable, match=r"several keys.*--key"):
         await signature_of(Console(), "7k2m", None)  # type: ignore[arg-type]
     _, token = await signature_of(Console(), "7k2m", named)  # type: ignore[arg-type]
     assert approved_by(token).key == PublicKey.parse(named.read_text()).fingerprint

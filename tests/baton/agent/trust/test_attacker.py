@@ -1,0 +1,101 @@
+"""An attacker on RabbitMQ: with its password, and then with the bot and its private key too."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from baton.agent.journal import MemoryJournal
+from baton.agent.trust.allow import AllowTable
+from baton.agent.trust.allowance import Allowance
+from baton.bus.channel import Channel
+from baton.bus.exchanges import DISCOVER
+from baton.bus.messages import Discover, Look, Probe, Request, State, new_id, now
+from baton.bus.plans import SurveyFacts, make_plan, plan_digest
+from baton.bus.signing.approval import approval, approved_text
+from baton.bus.signing.private_key import PrivateKey
+from tests.baton.agent.trust.orders import STRANGER, envelope, resend, send, trust
+from tests.baton.stage import HOST, Stage, Worker, agent, cancel, request
+from tests.support.wait import until
+
+BEA, CEM = PrivateKey.new("bea"), PrivateKey.new("cem")
+
+
+async def test_with_the_password_of_rabbitmq_nothing_is_executed(
+    channel: Channel, stage: Stage
+) -> None:
+    """No request, no cancel of what runs, no probe, no answer to who is there; and what the bot
+    sent before does not start again."""
+    worker, probes, asked = Worker(), list[Probe](), list[bool]()
+    how: dict[str, Any] = {"probe": probes.append, "discover": lambda: asked.append(True)}
+    async with agent(channel, [worker], trust=trust(), **how):
+        await send(stage, running := request("wait"))
+        recorded = envelope(done := request())
+        await resend(stage, recorded)
+        await stage.ended(done)
+        await until(lambda: len(worker.started) == 2)
+
+        forged = [request(), request(), request()]
+        await stage.send(forged[0])
+        await send(stage, forged[1], STRANGER)
+        stolen = replace(envelope(forged[2]), headers=recorded.headers)
+        await resend(stage, stolen)
+        await stage.send(cancel(running))
+        look = Look(tcp="169.254.169.254:80")
+        await stage.send(Probe(host=HOST, look=look, deadline=now() + timedelta(minutes=1)))
+        await stage.send(Discover(), DISCOVER)
+        await resend(stage, replace(recorded, expires=3_600.0))
+
+        assert [(await stage.ends(each))[0] for each in forged] == [State.REFUSED] * 3
+        reasons = {(await stage.dead()).headers["baton-reason"] for _ in range(2)}
+        assert reasons == {
+            "This baton.cancel is not believed: it is not signed.",
+            "This baton.probe is not believed: it is not signed.",
+        }
+        await send(stage, last := request())
+        assert (await stage.ends(last))[0] is State.SUCCEEDED
+        assert worker.started == [running.id, done.id, last.id]
+        assert (worker.stopped, probes, asked) == ([], [], [])
+        worker.release.set()
+        assert (await stage.ends(running))[0] is State.SUCCEEDED
+
+
+def approved(order: Request, *keys: PrivateKey) -> Request:
+    """`order` with its plan, as these people have signed it."""
+    plan = make_plan(order.job, order.command, order.arguments, {HOST: SurveyFacts()})
+    digest, at = plan_digest(plan), now().replace(microsecond=0)
+    given = tuple(
+        approval(digest, at, key.public, key.sign(approved_text(digest, at))) for key in keys
+    )
+    return order.model_copy(update={"plan": plan, "approvals": given})
+
+
+async def test_a_bot_that_is_taken_over_deploys_nothing(channel: Channel, stage: Stage) -> None:
+    """The attacker has rewritten the bot and has its private key: every request is signed. What
+    two people have not signed does not start; what they have starts as they signed it, once."""
+    lines = [BEA.public.line, CEM.public.line]
+    table = AllowTable.model_validate({"approve": {"of": lines, "need": 2}})
+    worker, good = Worker(), approved(request(), BEA, CEM)
+    order = request("badly")
+    forged = [
+        order,
+        approved(request("badly"), STRANGER, PrivateKey.new()),
+        approved(request("badly"), BEA, BEA),
+        # the approvals, or the approvals and the plan, of what was approved
+        approved(request("badly")).model_copy(update={"approvals": good.approvals}),
+        request("badly").model_copy(update={"plan": good.plan, "approvals": good.approvals}),
+        good.model_copy(update={"id": new_id(), "arguments": order.arguments}),
+        good.model_copy(update={"id": new_id()}),
+        good.model_copy(update={"attempt": 2}),
+    ]
+    async with agent(channel, [worker], MemoryJournal(), trust=trust(), allowance=Allowance(table)):
+        await send(stage, good)
+        assert (await stage.ends(good))[0] is State.SUCCEEDED
+        for each in forged:
+            stage.heard.clear()
+            await send(stage, each)
+            state, text = await stage.ends(each)
+            assert state is State.REFUSED
+            assert "[allow] approve" in text
+    assert worker.started == [good.id]
