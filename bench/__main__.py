@@ -15,6 +15,7 @@ PROGRAMS = (
     "slack",
     "idle",
     "growth",
+    "signing",
     "alerts",
     "alerting",
     "schedules",

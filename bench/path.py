@@ -20,6 +20,7 @@ import aio_pika
 from aio_pika.abc import AbstractIncomingMessage
 
 from baton.bus.messages import Person, Request, encode, new_id, now
+from baton.bus.signing.signer import UNSIGNED, Signer
 from baton.consumer import Extension
 from baton.extensions import Commands
 from baton.process.garbage import tune_garbage_collector
@@ -60,8 +61,11 @@ async def no_groups() -> frozenset[str]:
 
 
 @contextlib.asynccontextmanager
-async def baton(url: str) -> AsyncIterator[Ask]:
-    """An ask of a command that does nothing; it returns once the ledger has closed the job."""
+async def baton(url: str, signer: Signer = UNSIGNED, trusted: str = "") -> AsyncIterator[Ask]:
+    """An ask of a command that does nothing; it returns once the ledger has closed the job.
+
+    With a key that is `trusted` the agent insists on the signatures of `signer`.
+    """
     waiting: dict[str, asyncio.Future[None]] = {}
     early: set[str] = set()
     asked: list[str] = []
@@ -84,9 +88,15 @@ async def baton(url: str) -> AsyncIterator[Ask]:
             )
             await updates.start()
             stack.push_async_callback(updates.stop)
-            argv = (*harness.program("bench.peers.agent"), url, fqdn, place / "journal.sqlite")
+            argv = (
+                *harness.program("bench.peers.agent"),
+                url,
+                fqdn,
+                place / "journal.sqlite",
+                trusted,
+            )
             await stack.enter_async_context(harness.process(*argv))
-            relay = OutboxRelay(store, channel, lambda job: None, servers, poll=0.5)
+            relay = OutboxRelay(store, channel, lambda job: None, servers, poll=0.5, signer=signer)
             sending = asyncio.create_task(relay.run())
             stack.callback(sending.cancel)
             commands = commands_of(Commands([Extension(Touch, TouchConsumer)]))
