@@ -19,9 +19,10 @@ from baton.bus.api import to_envelope
 from baton.bus.exchanges import agent_queue
 from baton.bus.signing.private_key import PrivateKey
 from baton.bus.signing.signer import KeySigner
+from baton.process.garbage import tune_garbage_collector
 from bench import harness, idle, path
 from bench.harness import Options, interleaved, median, rabbit
-from bot.app.garbage import tune_garbage_collector
+from bot.app.garbage import THRESHOLDS
 from tests.baton.stage import request
 
 OFF, ON = "off", "require"
@@ -74,7 +75,7 @@ async def main(options: Options) -> None:
     """Measure, print, and compare with the targets."""
     sign, verify = one_signature(options.size(5_000, 200))
     alone, together = options.size(20, 5), options.size(3_000, 40)
-    tune_garbage_collector()  # as a bot does
+    tune_garbage_collector(*THRESHOLDS)  # as a bot does
     key = PrivateKey.new("bot")
     with harness.folder() as place:
         async with rabbit(options) as url:

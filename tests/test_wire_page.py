@@ -25,8 +25,11 @@ from baton.bus.messages import (
     RunnerFacts,
     State,
     Update,
+    decode,
     now,
 )
+from baton.bus.signing.key_ring import KeyRing
+from baton.bus.signing.public_key import PublicKey
 from baton.command import KnownServer
 from baton.extensions import installed
 from bot.dispatch.context import Invocation
@@ -89,6 +92,23 @@ async def test_the_documented_request_gets_the_documented_answer(
         assert said["data"][name] == answer["data"][name]
     assert said["type"] == answer["type"]
     assert said["source"] == answer["source"]
+
+
+def test_the_documented_signature_is_one() -> None:
+    """Over the bytes of the documented message, by the documented key, and over nothing else."""
+    found = {
+        name: re.search(rf"```{kind}\n(.*?)\n```", PAGE, re.DOTALL)
+        for name, kind in (("body", "json signed"), ("header", "signature"), ("key", "key"))
+    }
+    body, header, key = (found[name] for name in ("body", "header", "key"))
+    assert body is not None
+    assert header is not None
+    assert key is not None
+    ring = KeyRing([PublicKey.parse(key[1])])
+    assert decode(body[1].encode()).type == "baton.discover"
+    assert ring.doubt("baton.discover", body[1].encode(), header[1]) is None
+    assert ring.doubt("baton.request", body[1].encode(), header[1]) is not None
+    assert ring.doubt("baton.discover", body[1].encode() + b"\n", header[1]) is not None
 
 
 def test_every_name_is_on_the_page() -> None:
