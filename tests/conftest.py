@@ -44,7 +44,7 @@ PROCESSES = re.compile(
     r"|baton/worker/processors/test_(http|interpreter|python|shell)\.py"
     r"|bot/cli/test_(alerts|cli|dead)\.py|bot/cli/console/test_(chat|jobs|login)\.py"
     r"|baton/scaffold/test_(making|updating)\.py"
-    r"|test_(bench|containers|demo|first_command|infrastructure|worker_page)\.py"
+    r"|test_(bench|containers|demo|first_command|forks|infrastructure|worker_page)\.py"
 )
 """Tests that start processes, or begin again after each possible end."""
 SLOW = re.compile(

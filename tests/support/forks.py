@@ -100,12 +100,7 @@ def _server() -> str:
         stdout=subprocess.PIPE,
         start_new_session=True,
     )
-
-    def close() -> None:
-        process.communicate()
-        shutil.rmtree(folder, ignore_errors=True)
-
-    atexit.register(close)
+    atexit.register(process.communicate)
     assert process.stdout is not None
     assert process.stdout.readline() == b"ready\n"
     return address
@@ -164,6 +159,7 @@ def serve(address: str) -> Callable[[], None] | None:
             if _guarded(link):
                 return baton.__main__.main
         link.close()
+    shutil.rmtree(Path(address).parent)
     return None
 
 
@@ -175,7 +171,8 @@ def _reap(*_: object) -> None:
 
 
 def _guarded(link: socket.socket) -> bool:
-    """Fork, and guard the child until it ends or `link` closes. Returns in the child only."""
+    """Fork, and guard the child until it ends, `link` closes or the tests end. Returns in the child
+    only."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     length, streams, _, _ = socket.recv_fds(link, 8, 3)
     asked = b""
@@ -191,7 +188,7 @@ def _guarded(link: socket.socket) -> bool:
         os.close(stream)
     link.sendall(b"%d\n" % pid)
     ended = os.pidfd_open(pid)
-    if ended not in select.select([link.fileno(), ended], [], [])[0]:
+    if ended not in select.select([link.fileno(), 0, ended], [], [])[0]:
         os.kill(pid, signal.SIGKILL)
         with contextlib.suppress(ProcessLookupError):
             os.killpg(pid, signal.SIGKILL)
