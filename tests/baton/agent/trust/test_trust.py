@@ -63,6 +63,7 @@ async def test_what_the_bot_signed_is_done(scene: Scene) -> None:
         ((), "it is not signed"),
         ((STRANGER,), f"it is signed with the key {STRANGER.public.fingerprint}, which is not"),
     ],
+    ids=["unsigned", "stranger"],  # each process has another key, and must name the tests alike
 )
 async def test_a_request_that_is_not_believed_is_refused_and_told(
     scene: Scene, keys: Any, reason: str

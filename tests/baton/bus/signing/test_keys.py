@@ -46,6 +46,8 @@ def test_a_line_is_read_as_it_was_written() -> None:
         ("-----BEGIN OPENSSH PRIVATE KEY-----", "this is a private key"),
         (LINE + "x" * 1_000, "a line such as"),
     ],
+    # not by the lines: the key is another one in each process, and all must collect the same tests
+    ids=["nothing", "no key", "no base64", "short", "wrong kind", "rsa", "private", "long"],
 )
 def test_a_line_that_is_no_key_says_what_it_must_be(line: str, reason: str) -> None:
     with pytest.raises(ValueError, match=re.escape(reason)):
