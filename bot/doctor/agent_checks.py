@@ -19,7 +19,7 @@ from baton.extensions import installed
 from baton.server import Server
 from baton.settings import load
 from bot.doctor.bus_checks import WAITING, Needs, agents, bus, rights
-from bot.doctor.check_result import CheckResult, fail, ok
+from bot.doctor.check_result import CheckResult, fail, left_out, ok
 from bot.doctor.signing_checks import of_agent
 
 
@@ -35,8 +35,8 @@ async def examine_agent(
     except BatonError as error:
         yield fail("settings", error)
         return
-    for name, reason in installed().broken.items():
-        yield fail("extension", f"{name} was not loaded: {reason}", "repair or uninstall it.")
+    for finding in left_out(installed()):
+        yield finding
     does = ", ".join(sorted(consumer.consumer_name for consumer in consumers))
     apps = ", ".join(server.app_names) or "no apps"
     yield ok(

@@ -25,7 +25,7 @@ from baton.bus.signing.public_key import PublicKey
 from baton.errors import BatonError
 from baton.extensions import installed
 from bot.doctor.bus_checks import WAITING, Needs, agents, bus, leftovers, rights
-from bot.doctor.check_result import CheckResult, Mark, fail, ok
+from bot.doctor.check_result import CheckResult, Mark, fail, left_out, ok
 from bot.doctor.console_checks import console
 from bot.doctor.database_checks import database
 from bot.doctor.probe_checks import probes
@@ -47,8 +47,8 @@ async def examine_bot(
     except BatonError as error:
         yield fail("settings", error)
         return
-    for left_out, reason in commands.broken.items():
-        yield fail("extension", f"{left_out} was not loaded: {reason}", "repair or uninstall it.")
+    for finding in left_out(commands):
+        yield finding
     missing = settings.missing()
     for key, must in missing:
         yield fail("settings", f"{name}: {key} is not set", f"set it to {must}.")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from baton.errors import BatonError
+from baton.extensions import Commands
 from baton.text.printable import printable
 
 
@@ -52,6 +53,19 @@ def warn(what: str, text: str, fix: str = "") -> CheckResult:
 def fail(what: str, error: BatonError | str, fix: str = "") -> CheckResult:
     """Return a failure. Our own errors say themselves what to do."""
     return CheckResult(Mark.FAIL, what, str(error), fix)
+
+
+def left_out(commands: Commands) -> list[CheckResult]:
+    """Return a failure for each installed command that is not used. One that only has the name of
+    a command of Baton's own takes nothing from that."""
+    found = []
+    for name, reason in commands.broken.items():
+        if name in commands:
+            text, fix = f"another command {name} is not used", "uninstall or rename the other one."
+        else:
+            text, fix = f"{name} was not loaded", "repair or uninstall it."
+        found.append(fail("extension", f"{text}: {reason}", fix))
+    return found
 
 
 def clocks(skews: Mapping[str, float], most: float) -> CheckResult:
