@@ -1,11 +1,12 @@
 """How people ask, and what they read."""
 
 import shutil
+from importlib.util import find_spec
 
 import pytest
 from baton import Reach, State, UsageError, connect
 from baton.errors import SettingsError
-from baton.testing import Kit
+from baton.testing import Kit, open_chat
 
 from newpackage import extension
 from newpackage.command import NewCommand
@@ -59,6 +60,19 @@ async def test_a_disk_that_is_too_full() -> None:
     asked = await kit.ask("newcommand prod --most 80")
     assert asked.state is State.FAILED
     assert asked.text == "/var is 95% full, more than 80%"
+
+
+@pytest.mark.skipif(find_spec("re2") is None, reason="a whole chat needs baton-chatops[bot]")
+async def test_in_a_chat() -> None:
+    """A bot, two servers and whoever types: all of it but the chat itself is real."""
+    settings = {"newcommand": {"folders": ["/", "/var"], "most": 96}}
+    servers = {"web-1": (), "web-2": ()}
+    async with open_chat(extension, servers=servers, settings=settings) as chat:
+        await chat.says("/newcommand prod")
+        await chat.thread_shows("2 of 2")
+        chat.server("web-2").fails("the disk is gone")
+        await chat.says("/newcommand prod")
+        await chat.thread_shows("the disk is gone")
 
 
 def test_settings_that_cannot_be_right() -> None:

@@ -41,7 +41,7 @@ def ran(folder: Path, *words: str, **env: str) -> str:
 def test_it_passes_its_own_tests(made: Path) -> None:
     """At once, as it was written. Its types are checked by `make check`, which reads the template,
     and by tests/install."""
-    assert "8 passed" in ran(made, "pytest", "-q", "-p", "no:cacheprovider")
+    assert "12 passed" in ran(made, "pytest", "-q", "-p", "no:cacheprovider")
     assert git(made, "status", "--porcelain") == ""
 
 
@@ -63,7 +63,7 @@ def test_no_word_of_the_template_is_left() -> None:
 
 
 def test_what_is_in_it() -> None:
-    """Command, consumer, settings, monitor, tests, README, entry points, CI, licence."""
+    """Command, consumer, settings, processor, monitor, tests, README, entry points, CI, licence."""
     assert set(render(ANSWERS)) == {
         ".github/workflows/test.yml",
         ".gitignore",
@@ -75,9 +75,11 @@ def test_what_is_in_it() -> None:
         "src/acme_disk/command.py",
         "src/acme_disk/consumer.py",
         "src/acme_disk/monitor.py",
+        "src/acme_disk/processor.py",
         "src/acme_disk/py.typed",
         "src/acme_disk/settings.py",
         "tests/test_acme_disk.py",
+        "tests/test_acme_disk_processor.py",
     }
 
 
