@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -213,12 +214,17 @@ class RunnerSettings(Table):
         """Return the settings that a callable gets: the free ones, and `runner` as in rbit."""
         return {**self.settings, "runner": self.runner}
 
+    @cached_property
+    def arguments_model(self) -> type[BaseModel]:
+        """Return the model of its arguments. To make one takes longer than a job."""
+        return model_of("Arguments", self.args, _Arguments)
+
     def accept(self, given: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
         """Return the arguments that were sent, with defaults, as a program wants them.
 
         Raises UsageError that names the argument and what is wrong.
         """
-        model = model_of("Arguments", self.args, _Arguments)
+        model = self.arguments_model
         for name in given:
             if name not in self.args:
                 hint = did_you_mean(name, self.args)

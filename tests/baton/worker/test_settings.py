@@ -17,6 +17,14 @@ def runner(**keys: Any) -> RunnerSettings:
     return RunnerSettings.model_validate({"runner": "shell!make report", **keys})
 
 
+def test_what_arguments_are_checked_against_is_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not for each job: that took longer than all else of a short one."""
+    report = runner(args={"within": DURATION})
+    report.accept({})
+    monkeypatch.delattr("baton.worker.settings.model_of")
+    assert report.accept({"within": "2m"}) == {"within": 120.0}
+
+
 def test_a_queue_names_its_runner_or_says_more_in_a_table() -> None:
     settings = WorkerSettings.model_validate(
         {
