@@ -3,8 +3,8 @@
 Each contender is one process that takes jobs from a durable queue that is full before it starts, a
 quorum queue of RabbitMQ's (Procrastinate: a table of PostgreSQL), does nothing, and acknowledges.
 Baton's worker has its journal on disk. The rate is taken from when a tenth is done until all are.
-Then 10,000 jobs are done by two workers, one of which is killed with -9 each second; and 10,000
-blocked jobs wait beside an idle worker.
+Then 10,000 jobs are done by two workers, one of which is killed with -9 each second, once it has
+worked for one; and 10,000 blocked jobs wait beside an idle worker.
 """
 
 from __future__ import annotations

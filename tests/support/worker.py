@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import math
 import os
 import signal
 import sys
@@ -91,7 +92,17 @@ class WorkerProcess:
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         assert process.stdout is not None
         self.process = process
+        self.began = time.monotonic()
         self.ready = asyncio.create_task(process.stdout.readline())
+        self.ready.add_done_callback(self._is_ready)
+        self.since = math.inf
+
+    def _is_ready(self, _: object) -> None:
+        self.since = time.monotonic()
+
+    def has_worked(self, seconds: float) -> bool:
+        """Whether it takes jobs for so long now."""
+        return time.monotonic() - self.since >= seconds
 
     async def end(self, number: int) -> None:
         """Send it the signal, and wait for its end."""
@@ -117,8 +128,9 @@ class Killing:
     async def run(
         self, jobs: int, every: float, within: float = 120.0, most: int = 10**6
     ) -> set[str]:
-        """Do so many jobs, killing one of the workers `every` so many seconds, at `most` so often;
-        return the jobs."""
+        """Do so many jobs, killing one of the workers `every` so many seconds, at `most` so often,
+        and each once it has worked as long: else one that starts slowly, on a busy machine, never
+        comes to work. Return the jobs."""
         channel = await connect(self.url, owner=True, worker=True)
         running: dict[str, WorkerProcess] = {}
         try:
@@ -133,7 +145,8 @@ class Killing:
             while len(self.ends) < jobs:
                 if time.monotonic() > deadline:
                     raise AssertionError(f"{len(self.ends)} of {jobs} jobs ended")
-                if self.kills < most and time.monotonic() >= due and running[turn].ready.done():
+                is_due = self.kills < most and time.monotonic() >= due
+                if is_due and running[turn].has_worked(every):
                     due = time.monotonic() + every
                     await running[turn].end(signal.SIGKILL)
                     running[turn] = await self._start(turn)
