@@ -18,10 +18,12 @@ from baton.agent.journal import SqliteJournal
 from baton.agent.journal_writer import RETENTION
 from baton.agent.trust.settings import SigningTable
 from baton.agent.trust.trust import Trust
-from baton.bus.exchanges import DISCOVER
+from baton.bus.dead_letters import resend as resend_letters
+from baton.bus.exchanges import DEAD_BINDINGS, DEAD_QUEUE, DISCOVER
 from baton.bus.memory.channel import MemoryChannel
 from baton.bus.messages import Discover, Look, Probe, State, now
 from baton.bus.signing.header import SIGNATURE
+from baton.bus.signing.private_key import PrivateKey
 from tests.baton.agent.trust.orders import BOT, STRANGER, envelope, resend, send, trust
 from tests.baton.stage import HOST, Clock, Stage, Worker, agent, cancel, in_memory, request
 from tests.support.wait import until
@@ -225,6 +227,35 @@ async def test_a_dead_letter_keeps_its_signature(scene: Scene) -> None:
         await resend(stage, recorded := envelope(probe()))
         letter = await stage.dead()
     assert letter.headers[SIGNATURE] == recorded.headers[SIGNATURE]
+
+
+async def test_a_dead_letter_that_is_sent_again_is_believed(scene: Scene) -> None:
+    """By whoever resends it: the signature is that of the bot still."""
+    channel, stage = scene
+    probes = list[Probe]()
+    await stage.channel.declare(DEAD_QUEUE, DEAD_BINDINGS)
+    async with agent(channel, [Worker()], trust=trust()):
+        await send(stage, order := probe())
+        await until(lambda: stage.channel.depth(DEAD_QUEUE))
+    async with agent(channel, [Worker()], trust=trust(), probe=probes.append):
+        done = await resend_letters(stage.channel, [order.id], 10)
+        assert [letter.id for letter in done.done] == [order.id]
+        await until(lambda: probes)
+    assert probes == [order]
+
+
+async def test_two_keys_sign_while_one_replaces_the_other(scene: Scene) -> None:
+    """An agent with the old key alone, and one with the new one alone, do what both have signed;
+    whoever still has the old one alone says which key it misses afterwards."""
+    channel, stage = scene
+    old, new = BOT, PrivateKey.new("new")
+    for trusted in (trust("require", old), trust("require", new), trust("require", old, new)):
+        async with agent(channel, [Worker()], trust=trusted):
+            await send(stage, order := request(), old, new)
+            assert (await stage.ends(order))[0] is State.SUCCEEDED
+    async with agent(channel, [Worker()], trust=trust("require", old)):
+        await send(stage, order := request(), new)
+        assert new.public.fingerprint in (await stage.ends(order))[1]
 
 
 async def test_a_signature_of_one_order_fits_no_other(scene: Scene) -> None:
