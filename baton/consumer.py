@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, JsonValue
 
 from baton.bus.exchanges import command_key
 from baton.bus.messages import ReleaseFacts
+from baton.bus.plans import SurveyFacts
 from baton.command import Command
 from baton.run import C, Run
 from baton.server import Server
@@ -95,6 +96,23 @@ class Consumer(ABC, Generic[C]):
         By default the request says so; a consumer whose settings know better overrides this.
         """
         return TimeLimit(run.request.timeout)
+
+    @property
+    def settings_digests(self) -> Mapping[str, str]:
+        """Return the digest of the settings of each app: equal ones mean equal settings.
+
+        Heartbeats carry them, and what people approve names them.
+        """
+        return {}
+
+    async def survey(self, command: C) -> SurveyFacts:
+        """Return what `command` would do on this server, as far as it can be known without a
+        change.
+
+        A command that sets `surveys` overrides this. What is raised as BatonError is shown as the
+        reason why it cannot be said.
+        """
+        return SurveyFacts()
 
     @abstractmethod
     async def process_message(self, run: Run[C]) -> None:

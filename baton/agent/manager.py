@@ -41,6 +41,7 @@ from baton.bus.messages import (
     Probe,
     Request,
     State,
+    Survey,
     decode,
     now,
 )
@@ -94,9 +95,9 @@ class _ActiveRun:
 class ConsumerManager:
     """The manager binds the inbox of an agent and dispatches what arrives to its consumers.
 
-    `discover` is called when a bot asks which agents there are, `probe` with each probe for this
-    agent; without it this agent runs none. `trust` decides which orders are believed, `allowance`
-    which of those are taken; `signer` signs what runs report.
+    `discover` is called when a bot asks which agents there are, `probe` with each probe and
+    `survey` with each survey for this agent; without one it takes none. `trust` decides which
+    orders are believed, `allowance` which of those are taken; `signer` signs what runs report.
     """
 
     def __init__(
@@ -109,6 +110,7 @@ class ConsumerManager:
         observers: tuple[Observer, ...] = (),
         discover: Callable[[], None] = lambda: None,
         probe: Callable[[Probe], None] | None = None,
+        survey: Callable[[Survey], None] | None = None,
         most_runs: int = MAX_RUNS,
         clock: Callable[[], datetime] = now,
         stalls: StallDetector | None = None,
@@ -125,6 +127,7 @@ class ConsumerManager:
         self._observers = (self.output, *observers)
         self._discover = discover
         self._probe = probe
+        self._survey = survey
         self._most_runs = most_runs
         self._clock = clock
         self._stalls = stalls or StallDetector()
@@ -185,12 +188,14 @@ class ConsumerManager:
     async def _received(self, delivery: Delivery) -> None:
         try:
             message = decode(delivery.envelope.body)
-            if not isinstance(message, Request | Cancel | Discover | Probe):
+            if not isinstance(message, Request | Cancel | Discover | Probe | Survey):
                 raise InvalidMessage(reason=f"an agent does not use {message.type}")
             if isinstance(message, Probe) and self._probe is None:
                 raise InvalidMessage(reason="this agent runs no probes")
+            if isinstance(message, Survey) and self._survey is None:
+                raise InvalidMessage(reason="this agent answers no surveys")
             doubt = self._trust.doubt(message, delivery.envelope)
-            if doubt and isinstance(message, Cancel | Probe):
+            if doubt and isinstance(message, Cancel | Probe | Survey):
                 raise NotBelieved(type=message.type, reason=doubt)
         except InvalidMessage as error:
             log.warning("message moved to the dead letters", reason=str(error), key=delivery.key)
@@ -208,6 +213,9 @@ class ConsumerManager:
             await delivery.ack()
             if isinstance(message, Discover):
                 self._discovered(doubt)
+            elif isinstance(message, Survey):
+                if self._survey is not None:
+                    self._survey(message)
             elif self._probe is not None:
                 self._probe(message)
 

@@ -17,7 +17,7 @@ from typing_extensions import override
 from baton.bus.api import API
 from baton.bus.channel import Channel
 from baton.bus.exchanges import OUTPUT, output_key
-from baton.bus.messages import Heartbeat, Message, Pong, Probed, Update
+from baton.bus.messages import Heartbeat, Message, Pong, Probed, Surveyed, Update
 from baton.bus.signing.signer import UNSIGNED, Signer
 from baton.errors import BatonError, Disconnected
 from baton.observer import Observer
@@ -206,4 +206,7 @@ def key_of(message: Message) -> str:
         return output_key(message.type, message.facts.environment, message.facts.host)
     if isinstance(message, Probed):
         return output_key(message.type, message.environment, message.host)
+    if isinstance(message, Surveyed):
+        # the way of heartbeats: useless when it is old, and each account may write there already
+        return output_key(Heartbeat.type, message.environment, message.host)
     return output_key(message.type, "-", "-")

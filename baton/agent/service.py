@@ -15,6 +15,7 @@ from baton.agent.manager import ConsumerManager
 from baton.agent.probing import ProbeConsumer, Prober
 from baton.agent.release_reader import ReleaseReader
 from baton.agent.settings import AgentSettings
+from baton.agent.surveying import SurveyConsumer
 from baton.agent.trust.allowance import Allowance
 from baton.agent.trust.trust import Trust
 from baton.bus.channel import Channel
@@ -58,6 +59,9 @@ class Service:
         self.probe_consumer = (
             None if prober is None else ProbeConsumer(channel, server, prober, signer)
         )
+        self.survey_consumer = SurveyConsumer(
+            channel, server, {one.consumer_name: one for one in consumers}, signer
+        )
         self.manager = ConsumerManager(
             channel,
             server,
@@ -66,6 +70,7 @@ class Service:
             observers=(LogObserver(),),
             discover=self.heartbeats.request,
             probe=None if self.probe_consumer is None else self.probe_consumer.start,
+            survey=self.survey_consumer.start,
             most_runs=most_runs,
             trust=self._trust,
             allowance=allowance,
@@ -140,6 +145,7 @@ class Service:
             await self.manager.drain(self._drain)
             if self.probe_consumer is not None:
                 await self.probe_consumer.close()
+            await self.survey_consumer.close()
             await self.heartbeats.leave()
             await self.channel.close()
             await self._journal.close()
@@ -156,7 +162,16 @@ class Service:
     async def _facts(self) -> Facts:
         checks = None if self.probe_consumer is None else self.probe_consumer.prober.checks
         facts = self.server.facts(self.manager.consumers, checks)
-        more = {"signing": self._trust.facts, "releases": await self._releases.read()}
+        settings = {
+            f"{name}.{app}": digest
+            for name, consumer in self.manager.consumers.items()
+            for app, digest in consumer.settings_digests.items()
+        }
+        more = {
+            "signing": self._trust.facts,
+            "releases": await self._releases.read(),
+            "settings": settings,
+        }
         return facts.model_copy(update=more)
 
 

@@ -56,12 +56,27 @@ def refusal(
         return Verdict(State.REFUSED, text)
     if late:
         return Verdict(State.EXPIRED, late)
+    if unplanned := _unplanned(request, server):
+        return Verdict(State.REFUSED, unplanned)
     if under_way >= most:
         runs = "1 run is" if under_way == 1 else f"{under_way} runs are"
         return Verdict(
             State.REFUSED, f"{runs} in progress here, which is the limit (agent.most_runs)"
         )
     return None
+
+
+def _unplanned(request: Request, server: Server) -> str:
+    """Return why `request` is not what people approved; empty if it is, or if nobody was asked."""
+    plan = request.plan
+    if plan is None:
+        return ""
+    approved = (plan.job, plan.command, dict(plan.arguments))
+    if approved != (request.job, request.command, dict(request.arguments)):
+        return "it is not what was approved: the plan is that of another request"
+    if request.host is None or plan.of_host(request.host) is None:
+        return f"it is not what was approved: {server.fqdn} is not in the plan"
+    return ""
 
 
 def lateness(deadline: datetime, *, expires: float | None, at: datetime) -> str:

@@ -10,7 +10,7 @@ import structlog
 
 from baton.bus.channel import CONFIRM_TIMEOUT, Channel, Delivery, Envelope, Handler
 from baton.bus.exchanges import DEAD
-from baton.bus.messages import Message, Probe, Request, encode
+from baton.bus.messages import Message, Probe, Request, Survey, encode
 from baton.bus.signing.header import SIGNATURE
 from baton.bus.signing.signer import UNSIGNED, Signer
 from baton.errors import BatonError
@@ -42,7 +42,7 @@ def time_to_live(message: Message) -> float | None:
     The bus gets this too and counts by its own clock, so that it does not deliver a request that
     the ledger calls expired, whatever the clocks of the servers show.
     """
-    if not isinstance(message, Request | Probe):
+    if not isinstance(message, Request | Probe | Survey):
         return None
     return max((message.deadline - message.time).total_seconds(), 0.0)
 

@@ -13,7 +13,7 @@ from hashlib import blake2b
 from baton.bus.channel import Channel, Delivery, Envelope
 from baton.bus.connect import connect, link_comes_up
 from baton.bus.exchanges import DEAD_QUEUE, INPUT, MONITORED, OUTPUT, queue_of
-from baton.bus.messages import Cancel, Discover, Message, Probe, Request, decode, now
+from baton.bus.messages import Cancel, Discover, Message, Probe, Request, Survey, decode, now
 from baton.bus.signing.header import SIGNATURE
 from baton.bus.urls import user_of
 from baton.errors import Disconnected, InvalidMessage, Unroutable
@@ -29,7 +29,7 @@ MAX_SHOWN = 500
 """Characters that are shown of each field of a letter, at most."""
 
 
-ORDERS = Request | Cancel | Discover | Probe
+ORDERS = Request | Cancel | Discover | Probe | Survey
 """Messages that order servers to do something."""
 
 
@@ -176,6 +176,8 @@ def _order(message: Message | None) -> tuple[str, datetime | None]:
         return f"{message.host}: cancel job {printable(message.job)[:MAX_SHOWN]}", None
     if isinstance(message, Probe):
         return f"{message.host}: a probe", message.deadline
+    if isinstance(message, Survey):
+        return f"{message.host}: say what {message.command} would do", message.deadline
     return ("all servers: send a heartbeat", None) if isinstance(message, Discover) else ("", None)
 
 

@@ -36,7 +36,7 @@ from baton.bus.bounds import (
     at_most,
     together_small,
 )
-from baton.bus.plans import Plan
+from baton.bus.plans import Plan, SurveyFacts
 from baton.bus.signing.approval import Approvals
 from baton.errors import InvalidMessage, UnknownType
 from baton.fields import Address, Host, Name, meaning
@@ -174,6 +174,9 @@ def _few(values: object) -> object:
     return values
 
 
+Digests = Annotated[Mapping[Line, Line], BeforeValidator(_few)]
+
+
 class Facts(BaseModel):
     """The facts that an agent reports about its server."""
 
@@ -185,6 +188,8 @@ class Facts(BaseModel):
     commands: Names = ()
     runners: Runners = ()
     """The runners of a worker, which is an agent whose jobs come from queues that it shares."""
+    settings: Digests = Field(default_factory=dict)
+    """The digests of its settings, such as that of `deploy.shop`."""
     checks: Names | None = None
     """The checks that a probe may name; None means that the agent runs no probes."""
     version: Line = ""
@@ -377,8 +382,36 @@ class Probed(Message):
     looked: bool = True
 
 
+class Survey(_JobMessage):
+    """The question to one agent what a command would do on its server. It changes nothing, and is
+    in no ledger or journal. After `deadline` its answer is not used."""
+
+    type: ClassVar[str] = "baton.survey"
+
+    host: Host
+    environment: Name
+    command: Name
+    arguments: Arguments = Field(default_factory=dict)
+    deadline: Moment
+
+
+class Surveyed(Message):
+    """The answer to the survey with the ID `survey`."""
+
+    type: ClassVar[str] = "baton.surveyed"
+
+    survey: Id
+    host: Host
+    environment: Name
+    facts: SurveyFacts
+
+
 TYPES: Mapping[str, type[Message]] = {
-    kind.type: kind for kind in (Request, Cancel, Discover, Probe, Update, Pong, Heartbeat, Probed)
+    kind.type: kind
+    for kind in (
+        *(Request, Cancel, Discover, Probe, Survey),
+        *(Update, Pong, Heartbeat, Probed, Surveyed),
+    )
 }
 
 

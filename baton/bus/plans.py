@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -62,6 +61,12 @@ class Plan(BaseModel):
         """Return its servers, by name."""
         return sorted(host for group in self.servers for host in group.hosts)
 
+    def only(self, host: str) -> Plan:
+        """Return the part of it that is about `host`: of a plan that is too long for a request."""
+        group = self.of_host(host)
+        alone = () if group is None else (group.model_copy(update={"hosts": (host,)}),)
+        return self.model_copy(update={"servers": alone})
+
     @property
     def by_host(self) -> dict[str, PlannedServers]:
         """Return what is planned of each server."""
@@ -99,21 +104,28 @@ def plan_digest(plan: Plan) -> str:
 
 def plan_words(plan: Plan) -> list[str]:
     """Return what `plan` would do, in lines: `3 servers: v1 (1a2b3c4d) -> 5e6f7a8b, 12 commits`."""
-    lines = []
+    same: dict[str, list[str]] = {}
     for group in plan.servers:
-        parts = []
-        if group.commit:
-            parts.append(f"{group.live or 'nothing'} -> {_short(group.commit)}")
-        if group.commits is not None:
-            parts.append(f"{group.commits} commit{'s' * (group.commits != 1)}")
-        if group.irreversible:
-            parts.append(f"cannot be undone: {', '.join(group.irreversible)}")
-        if group.problem:
-            parts.append(group.problem)
-        words = f": {', '.join(parts)}" if parts else ""
-        count = len(group.hosts)
-        lines.append(f"{count} server{'s' * (count != 1)} ({_named(group.hosts)}){words}")
+        same.setdefault(_group_words(group), []).extend(group.hosts)
+    lines = []
+    for words, hosts in same.items():
+        count = len(hosts)
+        servers = f"{count} server{'s' * (count != 1)} ({_named(sorted(hosts))})"
+        lines.append(f"{servers}: {words}" if words else servers)
     return lines
+
+
+def _group_words(group: SurveyFacts) -> str:
+    parts = []
+    if group.commit:
+        parts.append(f"{group.live or 'nothing'} -> {_short(group.commit)}")
+    if group.commits is not None:
+        parts.append(f"{group.commits} commit{'s' * (group.commits != 1)}")
+    if group.irreversible:
+        parts.append(f"cannot be undone: {', '.join(group.irreversible)}")
+    if group.problem:
+        parts.append(group.problem)
+    return ", ".join(parts)
 
 
 def differences(before: Plan, after: Plan) -> list[str]:
@@ -130,12 +142,6 @@ def differences(before: Plan, after: Plan) -> list[str]:
         for text in _changes(was[host], now[host]):
             changed.setdefault(text, []).append(host)
     return said + [f"{_named(hosts)}: {text}" for text, hosts in changed.items()]
-
-
-def common_commit(facts: Iterable[SurveyFacts]) -> str:
-    """Return the commit that all servers name which name one; empty if they differ."""
-    named = Counter(one.commit for one in facts if one.commit)
-    return next(iter(named)) if len(named) == 1 else ""
 
 
 def _changes(was: SurveyFacts, now: SurveyFacts) -> list[str]:

@@ -41,8 +41,9 @@ from bot.ingest.sender_verification import SenderVerifier
 from bot.ingest.updates import UpdateConsumer
 from bot.jobs import Place
 from bot.leader import LEASE_SECONDS
-from bot.outbox.holding import HeldJobs, ask_nobody
+from bot.outbox.holding import HeldJobs
 from bot.outbox.relay import OutboxRelay
+from bot.outbox.surveyor import Surveyor
 from bot.posts.job_posts import JobPosts
 from bot.posts.reconciler import PostReconciler
 from bot.posts.schedule_posts import SchedulePosts
@@ -165,10 +166,11 @@ def assemble(
         signer=signer,
         clock=clock,
     )
+    surveyor = Surveyor(channel, name, clock, signer)
     held_jobs = HeldJobs(
         store.ledger,
         dispatching.start_check.hindrance,
-        ask_nobody,
+        surveyor.ask,
         dispatching.start_check.hosts,
         lambda job: bot.job_changed(job),
         source=name,
@@ -176,7 +178,15 @@ def assemble(
         clock=clock,
     )
     updates = UpdateConsumer(
-        store, channel, servers, reconciler.mark_dirty, verifier, findings, alerting, clock
+        store,
+        channel,
+        servers,
+        reconciler.mark_dirty,
+        verifier,
+        findings,
+        alerting,
+        clock,
+        surveyor.receive,
     )
     rounds = Upkeep(
         store,

@@ -15,7 +15,7 @@ from alerts import Severity
 from baton.agent.output import key_of
 from baton.bus.channel import Envelope
 from baton.bus.exchanges import agent_queue, queue_of
-from baton.bus.messages import WORKER, Heartbeat, Pong, Probed, Update
+from baton.bus.messages import WORKER, Heartbeat, Pong, Probed, Surveyed, Update
 from baton.bus.signing.header import SIGNATURE
 from baton.bus.signing.key_ring import KeyRing
 from baton.bus.signing.public_key import PublicKey
@@ -27,7 +27,7 @@ IDENTITY = "identity"
 LASTS = 900.0
 """Seconds after which the alert ends, unless it happens again."""
 
-FromServer = Update | Pong | Heartbeat | Probed
+FromServer = Update | Pong | Heartbeat | Probed | Surveyed
 _ACCOUNTS = agent_queue("").name
 
 

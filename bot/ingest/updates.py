@@ -17,12 +17,17 @@ from baton.bus.api import dead_letter
 from baton.bus.batching import Batcher
 from baton.bus.channel import Channel, Delivery
 from baton.bus.exchanges import BOT_QUEUE, HEARTBEAT_QUEUE, bot_bindings
-from baton.bus.messages import Heartbeat, Message, Pong, Update, decode, now
+from baton.bus.messages import Heartbeat, Message, Pong, Surveyed, Update, decode, now
 from baton.bus.queue_consumer import QueueConsumer
 from baton.errors import InvalidMessage
 from baton.text.printable import printable
 from bot.findings import Findings
-from bot.ingest.sender_verification import SenderVerifier, forged_sender, unrequested_report
+from bot.ingest.sender_verification import (
+    FromServer,
+    SenderVerifier,
+    forged_sender,
+    unrequested_report,
+)
 from bot.servers.registry import ServerRegistry
 from bot.store import Store
 from bot.store.errors import DatabaseUnavailable
@@ -53,7 +58,8 @@ class UpdateConsumer:
     """Consumes the bot's queues of updates and heartbeats.
 
     `job_changed` is called with each job that an update changes. `verifier` decides what is
-    believed; `findings` notifies people of what is not. `hooks` are called beside the ledger.
+    believed; `findings` notifies people of what is not. `hooks` are called beside the ledger,
+    `surveyed` with the answers of servers that somebody waits for.
     """
 
     def __init__(
@@ -66,6 +72,7 @@ class UpdateConsumer:
         findings: Findings,
         hooks: UpdateHooks,
         clock: Callable[[], datetime] = now,
+        surveyed: Callable[[Surveyed], None] = lambda said: None,
     ) -> None:
         self._store = store
         self._channel = channel
@@ -75,6 +82,7 @@ class UpdateConsumer:
         self._verifier = verifier
         self._findings = findings
         self._hooks = hooks
+        self._surveyed = surveyed
         self._updates: Batcher[Update | Pong, None] = Batcher(
             self._apply, most=1000, retry_on=DatabaseUnavailable
         )
@@ -130,13 +138,17 @@ class UpdateConsumer:
     async def _heartbeat_came(self, delivery: Delivery) -> None:
         try:
             message = decode(delivery.envelope.body)
-            if not isinstance(message, Heartbeat):
+            if not isinstance(message, Heartbeat | Surveyed):
                 raise InvalidMessage(reason=f"the server registry does not use {message.type}")
         except InvalidMessage as error:
             await self._bury(delivery, "invalid", str(error))
             return
         self.received[message.type] += 1
         if await self._is_forged(delivery, message):
+            return
+        if isinstance(message, Surveyed):
+            await delivery.ack()
+            self._surveyed(message)
             return
         proven = self._verifier.proves(message, delivery.envelope.user)
         if not self._registry.record(message, proven=proven, again=delivery.redelivered):
@@ -146,7 +158,7 @@ class UpdateConsumer:
         await delivery.ack()
         await self._heartbeats.submit(message)
 
-    async def _is_forged(self, delivery: Delivery, message: Update | Pong | Heartbeat) -> bool:
+    async def _is_forged(self, delivery: Delivery, message: FromServer) -> bool:
         """Return whether `message` is not from the server that it names. It is then dead-lettered,
         and people are notified."""
         user, kind = delivery.envelope.user, "signature"

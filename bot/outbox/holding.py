@@ -346,8 +346,3 @@ def _plan_of(job: Job) -> Plan:
 
 def _with_plan(hold: Hold, plan: Plan) -> HeldChange:
     return HeldChange(hold=hold, plan=plan.model_dump(mode="json"), plan_digest=plan_digest(plan))
-
-
-async def ask_nobody(job: Job, hosts: Collection[str]) -> Mapping[str, SurveyFacts | None]:
-    """Say of each server that it says nothing."""
-    return dict.fromkeys(hosts)

@@ -14,6 +14,9 @@ from bot.jobs import Job, OutboxMessage, RunRecord
 MIN_SEND_WINDOW = 20.0
 """Seconds, at least, for which a request may wait in the outbox: a bot that starts again, or takes
 over from another, still sends it."""
+MOST_BYTES = 64_000
+"""Bytes of a plan that a request carries, at most; of a longer one it has the part of its
+server."""
 
 
 def opened(
@@ -25,6 +28,7 @@ def opened(
     window = job.hold.accept_within
     deadline = at + timedelta(seconds=window)
     send_by = at + timedelta(seconds=max(window, MIN_SEND_WINDOW))
+    whole = len(plan.model_dump_json()) <= MOST_BYTES
     runs, outbox = [], []
     for run in held:
         request = Request(
@@ -40,7 +44,7 @@ def opened(
             deadline=deadline,
             timeout=run.timeout,
             requester=job.asked_by,
-            plan=plan,
+            plan=plan if whole else plan.only(run.host),
             approvals=job.hold.signatures,
         )
         key = run.host if run.queue else host_key(run.host)

@@ -4,6 +4,7 @@ command       what can be requested, and how the outcome reads
 settings      what an agent's configuration says about an app: `[deploy.shop]`
 consumer      takes a request: what is refused, and one deploy at a time
 deployment    the order of things, and the rollback
+survey        what a deploy would do, before it is let start
 source        a ref of git, or a configured program, into a release
 archive       a tar file at an address, with its checksum, into a release
 releases      `releases/`, `shared/` and the switch of `current`

@@ -12,7 +12,7 @@ import hashlib
 import os
 import re
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
@@ -57,11 +57,7 @@ class Archive:
         limit = self._steps.settings.step_limit
         try:
             async with asyncio.timeout(limit.seconds):
-                wanted = self._settings.sha256
-                if self._settings.checksum_url is not None:
-                    listed = filled(self._settings.checksum_url, values)
-                    name = unquote(PurePosixPath(urlsplit(url).path).name)
-                    wanted = checksum(await self._text(listed), name)
+                wanted = await listed_checksum(self._settings, {**self._steps.values, "ref": ref})
                 found = await self._download(url)
         except TimeoutError:
             self.forget()
@@ -69,16 +65,14 @@ class Archive:
                 f"{STEP} failed: the archive was not downloaded within {limit.seconds:g} s"
                 f" ({limit.setting})"
             ) from None
-        except ValueError as error:
-            raise Failed(f"{STEP} failed: {error}") from None
         except BaseException:
             self.forget()
             raise
-        if found != wanted.lower():
+        if found != wanted:
             self.forget()
             raise Failed(
                 f"{STEP} failed: the archive is not the one that its checksum names: its SHA-256 is"
-                f" {found}, not {wanted.lower()}"
+                f" {found}, not {wanted}"
             )
         return found
 
@@ -113,19 +107,10 @@ class Archive:
         """Remove what was downloaded."""
         self._file.unlink(missing_ok=True)
 
-    async def _text(self, url: str) -> str:
-        async with self._answer(url) as answer:
-            body = b""
-            async for part in answer.aiter_bytes():
-                body += part
-                if len(body) > CHECKSUM_LIMIT:
-                    break
-        return body[:CHECKSUM_LIMIT].decode(errors="replace")
-
     async def _download(self, url: str) -> str:
         """Write the archive at `url` into our file; return its SHA-256."""
         digest, size, told = hashlib.sha256(), 0, time.monotonic()
-        async with self._answer(url) as answer:
+        async with _answer(url) as answer:
             length = answer.headers.get("Content-Length", "")
             whole = int(length) if length.isascii() and length.isdigit() else 0
             with self._file.open("wb") as file:
@@ -140,32 +125,59 @@ class Archive:
                         self._steps.say(STEP, f"{size / 1e6:,.0f}{of} MB downloaded")
         return digest.hexdigest()
 
-    @asynccontextmanager
-    async def _answer(self, url: str) -> AsyncIterator[httpx.Response]:
-        """Yield the answer of `url`. Raises NoSuchRef for 404 and 410, else Failed."""
-        import httpx  # here, because an agent without an archive need not hold it in memory
 
-        where = address(url)
-        login = (where.user, where.password) if where.secrets else None
-        try:
-            async with (
-                httpx.AsyncClient(
-                    timeout=ATTEMPT,
-                    follow_redirects=True,
-                    max_redirects=REDIRECTS,
-                    headers={"Accept-Encoding": "identity"},
-                    event_hooks={"response": [_secure]},
-                ) as client,
-                client.stream("GET", where.url, auth=login) as answer,
-            ):
-                if answer.status_code in (404, 410):
-                    raise NoSuchRef(f"there is nothing at {where.url} ({answer.status_code})")
-                if answer.status_code != 200:
-                    raise Failed(f"{STEP} failed: {where.url} answered {answer.status_code}")
-                yield answer
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            reason = str(error) or type(error).__name__
-            raise Failed(f"{STEP} failed: {where.url}: {reason}") from error
+async def listed_checksum(settings: ArchiveSettings, values: Mapping[str, str]) -> str:
+    """Return the SHA-256 that an archive must have, by its checksum. `values` fill the addresses.
+
+    Raises NoSuchRef and Failed.
+    """
+    if settings.checksum_url is None:
+        return settings.sha256.lower()
+    quoted = {name: quote(text) for name, text in values.items()}
+    path = urlsplit(filled(settings.url, quoted)).path
+    listed = await _text(filled(settings.checksum_url, quoted))
+    try:
+        return checksum(listed, unquote(PurePosixPath(path).name))
+    except ValueError as error:
+        raise Failed(f"{STEP} failed: {error}") from None
+
+
+async def _text(url: str) -> str:
+    async with _answer(url) as answer:
+        body = b""
+        async for part in answer.aiter_bytes():
+            body += part
+            if len(body) > CHECKSUM_LIMIT:
+                break
+    return body[:CHECKSUM_LIMIT].decode(errors="replace")
+
+
+@asynccontextmanager
+async def _answer(url: str) -> AsyncIterator[httpx.Response]:
+    """Yield the answer of `url`. Raises NoSuchRef for 404 and 410, else Failed."""
+    import httpx  # here, because an agent without an archive need not hold it in memory
+
+    where = address(url)
+    login = (where.user, where.password) if where.secrets else None
+    try:
+        async with (
+            httpx.AsyncClient(
+                timeout=ATTEMPT,
+                follow_redirects=True,
+                max_redirects=REDIRECTS,
+                headers={"Accept-Encoding": "identity"},
+                event_hooks={"response": [_secure]},
+            ) as client,
+            client.stream("GET", where.url, auth=login) as answer,
+        ):
+            if answer.status_code in (404, 410):
+                raise NoSuchRef(f"there is nothing at {where.url} ({answer.status_code})")
+            if answer.status_code != 200:
+                raise Failed(f"{STEP} failed: {where.url} answered {answer.status_code}")
+            yield answer
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        reason = str(error) or type(error).__name__
+        raise Failed(f"{STEP} failed: {where.url}: {reason}") from error
 
 
 async def _secure(answer: httpx.Response) -> None:

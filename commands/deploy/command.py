@@ -24,6 +24,7 @@ class Deploy(Command):
 
     name: ClassVar[str] = "deploy"
     example: ClassVar[str] = "/deploy shop prod --ref v2"
+    surveys: ClassVar[bool] = True
     timeout: ClassVar[float] = 3600.0
     """What the ledger goes by until the server says what its settings give the deploy."""
 

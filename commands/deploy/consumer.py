@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 from typing_extensions import override
 
 from baton.bus.messages import ReleaseFacts, now
+from baton.bus.plans import SurveyFacts
 from baton.command import Command
 from baton.consumer import Consumer, TimeLimit
 from baton.errors import Failed, Refused
@@ -25,6 +26,7 @@ from commands.deploy.lock import LockNote, deploy_lock
 from commands.deploy.releases import Releases, cannot
 from commands.deploy.settings import AppSettings, DeploySettings
 from commands.deploy.source import DEFAULT
+from commands.deploy.survey import DeploySurvey, settings_digest
 
 
 class DeployConsumer(Consumer[Deploy]):
@@ -45,6 +47,23 @@ class DeployConsumer(Consumer[Deploy]):
     def app_names(self) -> Iterable[str]:
         """Return the apps that can be deployed here: they run here."""
         return self._apps
+
+    @property
+    @override
+    def settings_digests(self) -> Mapping[str, str]:
+        """Return the digest of the settings of each app."""
+        return {app: settings_digest(settings) for app, settings in self._apps.items()}
+
+    @override
+    async def survey(self, command: Deploy) -> SurveyFacts:
+        """Return which commit would be live, and what is. Raises Refused."""
+        settings = settings_of(command.app, command.environment, self._apps, self.server)
+        values = {
+            "app": command.app,
+            "environment": command.environment,
+            "host": self.server.fqdn,
+        }
+        return await DeploySurvey(settings, values).facts(command.ref or settings.ref)
 
     @override
     def releases(self) -> Mapping[str, ReleaseFacts]:
@@ -72,6 +91,7 @@ class DeployConsumer(Consumer[Deploy]):
         live."""
         command = run.command
         settings = settings_of(command.app, command.environment, self._apps, self.server)
+        pinned = self._pinned(run, settings)
         note = LockNote(
             job=run.request.job,
             requester=run.request.requester.label,
@@ -81,10 +101,28 @@ class DeployConsumer(Consumer[Deploy]):
         try:
             settings.path.mkdir(parents=True, exist_ok=True)
             with deploy_lock(settings.path, note) as lock:
-                await Deployment(run, settings, lock, self._clock).carry_out()
+                await Deployment(run, settings, lock, self._clock, pinned).carry_out()
         except OSError as error:
             raise Failed(cannot(error, settings.path)) from error
 
+    def _pinned(self, run: Run[Deploy], settings: AppSettings) -> str:
+        """Return the commit that was approved; empty if nobody was asked, or if it could not be
+        known then.
+
+        Raises Refused if these are not the settings that were approved.
+        """
+        plan = run.request.plan
+        approved = None if plan is None else plan.of_host(self.server.fqdn)
+        if approved is None:
+            return ""
+        mine = settings_digest(settings)
+        if approved.settings != mine:
+            raise Refused(
+                f"The settings of {run.command.app} on this server are not those that were "
+                f"approved ({mine[:15]}, approved: {approved.settings[:15] or 'none'}). Nothing "
+                "was changed. Ask for it again."
+            )
+        return approved.commit
 
 def settings_of(
     app: str, environment: str, apps: Mapping[str, AppSettings], server: Server

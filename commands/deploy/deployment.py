@@ -19,7 +19,7 @@ from commands.deploy import source
 from commands.deploy.archive import Archive
 from commands.deploy.command import Deploy
 from commands.deploy.lock import DeployLock
-from commands.deploy.refs import obeyed
+from commands.deploy.refs import SHA256, obeyed
 from commands.deploy.releases import Releases, cannot
 from commands.deploy.settings import AppSettings
 from commands.deploy.steps import Steps
@@ -37,7 +37,9 @@ class Deployment:
         settings: AppSettings,
         lock: DeployLock,
         clock: Callable[[], datetime],
+        pinned: str = "",
     ) -> None:
+        """`pinned` is the commit, or the checksum of the archive, that was approved."""
         command = run.command
         self.run = run
         self.settings = settings
@@ -63,6 +65,7 @@ class Deployment:
         self.switch = Switch(run, settings, lock, self.releases, self.steps)
         self._sha256 = ""
         self._clock = clock
+        self._pinned = pinned
 
     async def carry_out(self) -> None:
         """Do all of it. Raises Failed with what happened and what is live now, Refused if nothing
@@ -159,16 +162,34 @@ class Deployment:
             if self.archive is not None:
                 self._one_archive()
                 self._sha256 = await self.archive.fetched(self.ref)
+                self._approved(f"{SHA256}{self._sha256}")
             elif self.mirror is not None:
-                self.ref, commit = await self.mirror.fetched(self.ref)
+                # what was approved, wherever the branch leads by now
+                name, commit = await self.mirror.fetched(self._pinned or self.ref)
+                self.ref = self.ref if self._pinned else name
+                self._approved(commit)
         except source.NoSuchRef as error:
             text = self.steps.secrets.mask(str(error))
+            if self._pinned:
+                raise Refused(
+                    f"The commit that was approved is not there any more: {text}"
+                ) from None
             raise (Failed if self.run.command.ref is None else Refused)(text) from None
         if self.mirror is None:
             return ""
         self.steps.values |= {"ref": self.ref, "commit": commit}
         self._harmless()  # the default branch may be called anything
         return commit
+
+    def _approved(self, found: str) -> None:
+        """Raise Refused if `found` is not the commit, or the checksum, that was approved."""
+        if self._pinned and found != self._pinned:
+            if self.archive is not None:
+                self.archive.forget()
+            raise Refused(
+                f"It is not what was approved: {self._pinned[:19]}, but {self.ref} is {found[:19]}."
+                " Nothing was changed. Ask for it again."
+            )
 
     def _one_archive(self) -> None:
         """Raise Refused if the ref and the address of the archive do not say which one it is."""

@@ -93,11 +93,12 @@ class _Table(BaseModel):
 
 class StepSettings(_Table):
     """A step is a program to run in the new release: a list of words, or a table with more to
-    say."""
+    say. `irreversible`: what it does cannot be taken back, and people who approve read that."""
 
     run: Argv
     name: str = ""
     timeout: Seconds | None = None
+    irreversible: bool = False
 
     @model_validator(mode="before")
     @classmethod

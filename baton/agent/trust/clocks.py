@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from baton.bus.messages import Discover, Message, Probe, Request
+from baton.bus.messages import Discover, Message, Probe, Request, Survey
 from baton.outcome import duration
 
 AHEAD = timedelta(seconds=30)
@@ -31,7 +31,7 @@ def time_doubt(message: Message, expires: float | None, at: datetime) -> str:
             f"was sent {ahead} in the future, by the clock of this machine ({_shown(at)}): clock"
             " skew. Check both clocks (timedatectl)"
         )
-    if isinstance(message, Request | Probe):
+    if isinstance(message, Request | Probe | Survey):
         late = at - message.deadline
         if late > LATE and expires is not None and expires > 0:
             return (
