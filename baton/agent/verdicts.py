@@ -56,7 +56,7 @@ def refusal(
         return Verdict(State.REFUSED, text)
     if late:
         return Verdict(State.EXPIRED, late)
-    if unplanned := _unplanned(request, server):
+    if unplanned := _unplanned(request, server.fqdn):
         return Verdict(State.REFUSED, unplanned)
     if under_way >= most:
         runs = "1 run is" if under_way == 1 else f"{under_way} runs are"
@@ -66,16 +66,19 @@ def refusal(
     return None
 
 
-def _unplanned(request: Request, server: Server) -> str:
-    """Return why `request` is not what people approved; empty if it is, or if nobody was asked."""
+def _unplanned(request: Request, host: str) -> str:
+    """Return why `request` to `host` is not what people approved; empty if it is, or if nobody was
+    asked."""
     plan = request.plan
     if plan is None:
         return ""
-    approved = (plan.job, plan.command, dict(plan.arguments))
-    if approved != (request.job, request.command, dict(request.arguments)):
-        return "it is not what was approved: the plan is that of another request"
-    if request.host is None or plan.of_host(request.host) is None:
-        return f"it is not what was approved: {server.fqdn} is not in the plan"
+    begin = "it is not what was approved"
+    if plan.job != request.job:
+        return f"{begin}: the plan is of job {plan.job[:6]}"
+    if plan.command != request.command or dict(plan.arguments) != dict(request.arguments):
+        return f"{begin}: the plan is of another command"
+    if request.host is None or plan.of_host(host) is None:
+        return f"{begin}: {host} is not in the plan"
     return ""
 
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from baton.agent.trust.allow import AllowTable, ApproveTable, matches
 from baton.bus.messages import Request
-from baton.bus.plans import Plan, plan_digest
+from baton.bus.plans import plan_digest
 from baton.bus.signing.approval import approvers
 from baton.bus.signing.key_ring import KeyRing
 from baton.command import Command
@@ -43,8 +43,6 @@ class ApprovalCounter:
         plan = request.plan
         if plan is None:
             return f"it needs {_approvals(need)}, and nobody was asked: there is no plan in it"
-        if other := _other(request, plan, host):
-            return f"it is not what was approved: {other}"
         digest, since = plan_digest(plan), datetime.fromtimestamp(forgotten, UTC)
         fresh = [one for one in request.approvals if one.at > since]
         for rule, ring in rules:
@@ -69,17 +67,6 @@ class ApprovalCounter:
             for rule, ring in self._rules
             if matches(request.command, rule.commands) and matches(app, rule.apps)
         ]
-
-
-def _other(request: Request, plan: Plan, host: str) -> str:
-    """Return in what `request` differs from its `plan`; empty if in nothing."""
-    if plan.job != request.job:
-        return f"the plan is of job {plan.job[:6]}"
-    if plan.command != request.command or dict(plan.arguments) != dict(request.arguments):
-        return "the plan is of another command"
-    if request.host is None or plan.of_host(host) is None:
-        return f"{host} is not in the plan"
-    return ""
 
 
 def _approvals(need: int) -> str:

@@ -155,7 +155,7 @@ def test_tables_and_commands_fit() -> None:
         set_up_consumers(SERVER, commands, {"wrok": {}}, "agent.toml")
     assert str(raised.value) == (
         "agent.toml: wrok: there is no such table (did you mean work?). "
-        "It must be one of bus, server, agent, checks, probes, signing, work."
+        "It must be one of bus, server, agent, checks, probes, signing, allow, work."
     )
     with pytest.raises(SettingsError, match=r"work\.colour: there is no such key"):
         set_up_consumers(SERVER, commands, {"work": {"colour": "red"}}, "agent.toml")

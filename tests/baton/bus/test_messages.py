@@ -78,6 +78,7 @@ WRITTEN = {
             "timeout": 900.0,
             "requester": {"id": "U_ANN", "name": "ann", "standing": "member"},
             "plan": None,
+            "approvals": [],
         },
     },
     "baton.update": {
@@ -246,6 +247,8 @@ def test_each_kind_is_known_by_its_type() -> None:
         "baton.probe",
         "baton.probed",
         "baton.request",
+        "baton.survey",
+        "baton.surveyed",
         "baton.update",
     ]
 

@@ -12,9 +12,7 @@ import pytest
 
 from baton.agent.journal import MemoryJournal
 from baton.agent.service import Service
-from baton.agent.verdicts import refusal
-from baton.bus.messages import Person, Request, State, new_id, now
-from baton.bus.plans import Plan
+from baton.bus.messages import Person, State, new_id
 from baton.consumer import Extension
 from baton.extensions import Commands
 from baton.server import Server
@@ -167,31 +165,3 @@ async def test_a_commit_that_is_gone_is_refused(shop: Shop) -> None:
     assert {run.state for run in found[1]} == {State.REFUSED}
     assert found[1][0].text.startswith("The commit that was approved is not there any more")
     assert not (shop.folder / "web-1" / "current").exists()
-
-
-async def test_a_request_that_is_not_of_the_plan_is_refused(shop: Shop) -> None:
-    """An approved plan does not carry another request: the server compares all of it."""
-    job = await shop.job(await shop.asked("deploy shop prod"))
-    plan = Plan.model_validate(job.plan)
-    request = Request(
-        job=job.id,
-        command="deploy",
-        arguments=dict(job.arguments),
-        environment="prod",
-        host="web-1",
-        deadline=now(),
-        requester=ANN,
-        plan=plan,
-    )
-    known: dict[str, Any] = {"known": ["deploy"], "under_way": 0, "most": 1}
-    server = Server("prod", fqdn="web-1")
-    assert refusal(request, server=server, **known) is None
-    other = {**request.arguments, "ref": "evil"}
-    for changes in ({"arguments": other}, {"job": "another"}):
-        verdict = refusal(request.model_copy(update=changes), server=server, **known)
-        assert verdict is not None
-        assert "not what was approved" in verdict.text
-    third = request.model_copy(update={"host": "web-3"})
-    verdict = refusal(third, server=Server("prod", fqdn="web-3"), **known)
-    assert verdict is not None
-    assert "web-3 is not in the plan" in verdict.text

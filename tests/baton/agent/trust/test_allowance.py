@@ -171,10 +171,7 @@ def _without_plan(order: Request) -> Request:
         (planned(BEA, STRANGER), "signed with the keys of bea, cem, dan"),
         (planned(BEA, CEM, at=now() - timedelta(hours=25)), "of the last 24 hours"),
         (planned(BEA, CEM, at=now() + timedelta(hours=1)), "has those of nobody"),
-        (_of_another_job(planned(BEA, CEM)), "not what was approved: the plan is of job"),
-        (_of_other_arguments(planned(BEA, CEM)), "the plan is of another command"),
         (_with_another_plan(planned(BEA, CEM)), "has those of nobody"),
-        (_for_another_server(planned()), "web-1 is not in the plan"),
         (_without_plan(planned(BEA, CEM)), "there is no plan in it"),
     ],
 )
@@ -189,6 +186,26 @@ async def test_what_was_not_approved_like_this_does_not_start(
     assert (state, worker.started) == (State.REFUSED, [])
     assert reason in text
     assert text.endswith("(agent.toml: [allow] approve)")
+
+
+@pytest.mark.parametrize(
+    ("order", "reason"),
+    [
+        (_of_another_job(planned(BEA, CEM)), "not what was approved: the plan is of job"),
+        (_of_other_arguments(planned(BEA, CEM)), "the plan is of another command"),
+        (_for_another_server(planned()), "web-1 is not in the plan"),
+    ],
+)
+async def test_a_plan_of_something_else_starts_nothing(
+    scene: Scene, order: Request, reason: str
+) -> None:
+    """Each agent compares a plan with its request, whether it counts approvals or not."""
+    channel, stage, worker = scene
+    async with agent(channel, [worker]):
+        await stage.send(order)
+        state, text = await stage.ends(order)
+    assert (state, worker.started) == (State.REFUSED, [])
+    assert reason in text
 
 
 async def test_approvals_that_the_journal_has_forgotten_do_not_count(scene: Scene) -> None:
