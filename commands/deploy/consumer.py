@@ -124,6 +124,7 @@ class DeployConsumer(Consumer[Deploy]):
             )
         return approved.commit
 
+
 def settings_of(
     app: str, environment: str, apps: Mapping[str, AppSettings], server: Server
 ) -> AppSettings:
