@@ -78,6 +78,7 @@ WRITTEN = {
             "timeout": 900.0,
             "requester": {"id": "U_ANN", "name": "ann", "standing": "member"},
             "plan": None,
+            "fence": None,
             "approvals": [],
         },
     },
