@@ -249,7 +249,7 @@ async def test_two_asks_for_one_target_name_each_other(world: World) -> None:
         return [hold.beside for hold in holds if hold] == [(second[:6],), (first[:6],)]
 
     await until(are_beside)
-    await until(lambda: second[:6] in " ".join(world.shown(first).lines))
+    await until(lambda: second[:6] in str(world.shown(first)))
 
 
 async def test_a_hundred_clicks_at_once_are_five_votes_and_one_start(world: World) -> None:
