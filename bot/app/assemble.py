@@ -152,6 +152,7 @@ def assemble(
         console=console,
         gates=gates,
         freezes=freezes,
+        locks_changed=partial(periodic.wake, task_table.LOCKS),
     )
     job_posts = JobPosts(store.ledger, live, servers.visibility, alerting.job_ended, console)
     sources = (job_posts, SchedulePosts(store.schedules))

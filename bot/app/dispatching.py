@@ -93,6 +93,7 @@ def assemble_dispatch(
     console: ConsoleAddress | None = None,
     gates: Sequence[GateTable] = (),
     freezes: FreezesInForce | None = None,
+    locks_changed: Callable[[], None] = lambda: None,
 ) -> Dispatching:
     """Wire who takes what people ask, and who asks by schedules.
 
@@ -102,12 +103,12 @@ def assemble_dispatch(
     those of the alerts that people ask about, if this bot has any. `more` returns what the bot
     answers itself beside ANSWERED_HERE; `console` is where people open the console, if there is
     one. What one of `gates` matches is held until people agree; `freezes` are those of the
-    settings.
+    settings. `locks_changed` is called when a lock is another.
     """
     audit, people, letters = AuditLog(store.audit), Directories(), DeadLetters(channel)
     authorizer = Authorizer(policy, commands)
     planner = Planner(servers, authorizer, source, gates)
-    gatekeeper = Gatekeeper(planner, authorizer, clock, gates, freezes)
+    gatekeeper = Gatekeeper(planner, authorizer, store.locks, clock, gates, freezes)
     firer = ScheduleFirer(commands, gatekeeper, audit, people, clock)
     scheduler = Scheduler(store.schedules, firer, people, job_changed, on_result)
     access = ScheduleAccess(commands, store.schedules, servers, authorizer, audit)
@@ -127,6 +128,8 @@ def assemble_dispatch(
                 console=console,
                 clock=clock,
                 why=lambda text, context: dispatcher.why(text, context),
+                people=people,
+                locks_changed=locks_changed,
             )
         ),
         Builtin(

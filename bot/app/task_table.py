@@ -33,10 +33,11 @@ SCHEDULES = "schedules"
 LOST_WORKERS = "lost_workers"
 DISCOVERY = "discovery"
 SEALING = "audit_chain"
+LOCKS = "locks"
 ALERTS = "alerts"
 PROBING = "probing"
 
-LEADING = (SCHEDULES, "sync_posts", LOST_WORKERS, DISCOVERY, SEALING, "pruning")
+LEADING = (SCHEDULES, "sync_posts", LOST_WORKERS, DISCOVERY, SEALING, LOCKS, "pruning")
 """The names of what only the leader runs."""
 WATCHING = (ALERTS, "recording", "drift", PROBING)
 """The names of what only a leader with alerts runs."""
@@ -89,6 +90,7 @@ def while_leading(
     yield PeriodicTask(LOST_WORKERS, work.end_lost, upkeep.LOST_INTERVAL)
     yield PeriodicTask(DISCOVERY, partial(work.discover, listening), upkeep.FOLLOW_INTERVAL)
     yield PeriodicTask(SEALING, sealer.round, audit_sealer.SEAL_INTERVAL)
+    yield PeriodicTask(LOCKS, work.advance_locks, upkeep.LOCK_INTERVAL)
     yield PeriodicTask("pruning", work.prune, upkeep.PRUNE_INTERVAL)
 
 

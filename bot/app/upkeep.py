@@ -25,6 +25,8 @@ LOST_INTERVAL = 2.0
 """Seconds between two looks for workers that are lost."""
 FOLLOW_INTERVAL = 1.0
 """Seconds between two looks for servers that other bots know, or forgot."""
+LOCK_INTERVAL = 5.0
+"""Seconds between two looks at the locks: what is due sooner is done when it is due."""
 PRUNE_INTERVAL = 3600.0
 """Seconds between two deletions of what is older than the retention."""
 
@@ -109,6 +111,11 @@ class Upkeep:
         await self._channel.wait_up()
         await self._api.publish(INPUT, DISCOVER, Discover(source=self._name))
         return math.inf
+
+    async def advance_locks(self) -> float | None:
+        """End locks whose time is over, begin those that follow, and remind their owners. Return
+        the seconds until something is due next; None if no lock is open."""
+        return await self._store.locks.round()
 
     async def prune(self) -> None:
         """Delete what is older than the retention."""

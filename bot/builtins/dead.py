@@ -181,7 +181,7 @@ class DeadHandler(Handler[DeadCommand]):
         if refusal is not None or not sends:
             return refusal
         orders = {intent_of_order(each) for one in found for each in self._orders(one, to)}
-        return await self._gatekeeper.refusal(sorted(orders, key=str), asker, groups)
+        return await self._gatekeeper.refusal(sorted(orders, key=str), context)
 
     def _orders(self, letter: DeadLetter, to: str) -> set[AccessRequest]:
         message = letter.message

@@ -18,6 +18,9 @@ from bot.builtins.dead import DeadCommand, DeadHandler
 from bot.builtins.forget import ForgetCommand, ForgetHandler
 from bot.builtins.help import HelpCommand, HelpHandler
 from bot.builtins.jobs import JobsCommand, JobsHandler
+from bot.builtins.locking.lock import LockCommand, LockHandler
+from bot.builtins.locking.locks import LocksCommand, LocksHandler
+from bot.builtins.locking.unlock import UnlockCommand, UnlockHandler
 from bot.builtins.log import LogCommand, LogHandler
 from bot.builtins.retry import RetryCommand, RetryHandler
 from bot.builtins.run import RunCommand, RunHandler, waiting_in
@@ -32,6 +35,7 @@ from bot.dispatch.console_address import ConsoleAddress
 from bot.dispatch.dead_letters import DeadLetters
 from bot.dispatch.gates.gatekeeper import Gatekeeper
 from bot.dispatch.live_commands import LiveCommands
+from bot.dispatch.people import Directories
 from bot.store import Store
 
 C = TypeVar("C", bound=Command)
@@ -41,7 +45,8 @@ C = TypeVar("C", bound=Command)
 class BuiltinParts:
     """What handlers are made of. `job_changed` is called with the id of a job that is cancelled,
     `server_forgotten` with a server that is forgotten and the moment. `console` is where people
-    open the console, if this bot has one; `why` answers what stands in the way of words."""
+    open the console, if this bot has one; `why` answers what stands in the way of words.
+    `locks_changed` is called when a lock is another."""
 
     commands: LiveCommands
     store: Store
@@ -56,6 +61,8 @@ class BuiltinParts:
     console: ConsoleAddress | None
     clock: Callable[[], datetime]
     why: Why
+    people: Directories
+    locks_changed: Callable[[], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +106,16 @@ BUILTINS: tuple[BuiltinEntry[Any], ...] = (
             it.job_changed,
         ),
     ),
+    BuiltinEntry(
+        LockCommand,
+        lambda it: LockHandler(
+            it.store.locks, it.known, it.people, it.authorizer, it.audit, it.locks_changed
+        ),
+    ),
+    BuiltinEntry(
+        UnlockCommand, lambda it: UnlockHandler(it.store.locks, it.audit, it.locks_changed)
+    ),
+    BuiltinEntry(LocksCommand, lambda it: LocksHandler(it.store.locks, it.authorizer, it.audit)),
     BuiltinEntry(WhyCommand, lambda it: WhyHandler(it.why)),
     BuiltinEntry(LogCommand, lambda it: LogHandler(it.store.ledger, it.authorizer, it.audit)),
     BuiltinEntry(JobsCommand, lambda it: JobsHandler(it.store.ledger, it.authorizer, it.audit)),

@@ -4,7 +4,8 @@ Store.ledger     jobs, runs, outbox, output          Store.servers    the last h
 Store.posts      which chat message shows what       Store.audit      who requested what
 Store.schedules  schedules and their firings         Store.alerts     checks, episodes, their posts
 Store.leases     which bot does what one must do     Store.reloads    reloads of alerts.toml
-Store.sign_ins   links, sessions and tokens      Store.audit_chain  the seals of these
+Store.sign_ins   links, sessions and tokens          Store.audit_chain  the seals of these
+Store.locks      who has a lock, who waits
 
     jobs, output, schedules,  what is stored of each, a folder each
     alerts, audit, sign_ins
@@ -44,6 +45,7 @@ from bot.store.leases import Leases
 from bot.store.migrations.migrate import upgrade
 from bot.store.output.outputs import OutputLine
 from bot.store.post_store import PostRow, PostStore, Status
+from bot.store.safety.lock_store import LockStore
 from bot.store.schedules.schedule_store import ScheduleStore
 from bot.store.server_store import ServerStore
 from bot.store.sign_ins.sign_in_store import SignInStore
@@ -81,6 +83,7 @@ class Store:
         self.reloads = Reloads(database)
         self.leases = Leases(database, shared_clock)
         self.sign_ins = SignInStore(database, shared_clock)
+        self.locks = LockStore(database, shared_clock, changes)
 
     @classmethod
     async def open(cls, url: str, clock: Callable[[], datetime] = now) -> Self:
@@ -114,6 +117,7 @@ class Store:
         await self.schedules.prune(before)
         await self.alerts.prune(before)
         await self.sign_ins.prune()
+        await self.locks.prune(before)
         return await self.ledger.prune(before)
 
     async def ping(self) -> None:

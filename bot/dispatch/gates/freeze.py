@@ -30,10 +30,10 @@ class FreezeGate(Gate):
         if not found:
             return Open("freeze", "No freeze is on.")
         kept = [(where, one) for where, one in found if not _may_break(one.freeze, situation)]
-        if situation.break_glass and not kept:
+        if situation.asked.break_glass and not kept:
             names = ", ".join(sorted({f"“{one.freeze.name}”" for _, one in found}))
             by = situation.asker.label
-            text = f"{by} breaks the freeze {names}: {situation.break_glass}"
+            text = f"{by} breaks the freeze {names}: {situation.asked.break_glass}"
             return Open("freeze", text, broke=names)
         environment, first = (kept or found)[0]
         ends = [frozen_until(self._freezes, each, intent.app, now) for each in intent.environments]
@@ -59,7 +59,7 @@ def _text(situation: Situation, environment: str, one: Frozen, until: datetime) 
     text = f"Frozen: {what}, by “{freeze.name}”, until {until_text(until, freeze)}."
     if not freeze.may_break:
         return f"{text} Nobody may break this freeze."
-    if situation.break_glass or not _may_break(freeze, situation):
+    if situation.asked.break_glass or not _may_break(freeze, situation):
         return f"{text} Only {whom(freeze)} may break it. Wait, or ask one of them."
     return f'{text} You may break it: add --break-glass "reason".'
 

@@ -6,11 +6,11 @@ gates. Nothing starts a job beside it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from baton.bus.messages import Person, now
+from baton.bus.messages import Request, now
 from baton.command import Command
 from baton.errors import BatonError
 from bot.dispatch.authorizer import Authorizer, undecided
@@ -19,13 +19,16 @@ from bot.dispatch.gates.approval import ApprovalGate, ConfirmGate
 from bot.dispatch.gates.finding import Finding, Refused, first_refusal
 from bot.dispatch.gates.freeze import FreezeGate
 from bot.dispatch.gates.freeze_file import FreezesInForce
+from bot.dispatch.gates.lock import LockGate
 from bot.dispatch.gates.looked import Looked
 from bot.dispatch.gates.permission import PermissionGate
-from bot.dispatch.gates.situation import Gate, Intent, Situation, intent_of
+from bot.dispatch.gates.situation import Asked, Gate, Intent, Situation, intent_of
 from bot.dispatch.gates.tables import GateTable
 from bot.dispatch.planner import Denied, Planner, title_of
 from bot.dispatch.policy import Refusal
 from bot.dispatch.protocol import GroupLookup
+from bot.jobs import NewJob, OutboxMessage
+from bot.store.safety.lock_store import InForce, LockStore
 
 
 class Gatekeeper:
@@ -35,12 +38,14 @@ class Gatekeeper:
         self,
         planner: Planner,
         authorizer: Authorizer,
+        locks: LockStore,
         clock: Callable[[], datetime] = now,
         rules: Sequence[GateTable] = (),
         freezes: FreezesInForce | None = None,
     ) -> None:
         self._planner = planner
         self._authorizer = authorizer
+        self._locks = locks
         self._freezes = freezes or FreezesInForce()
         self._clock = clock
         self._rules = rules
@@ -54,14 +59,14 @@ class Gatekeeper:
 
         Raises UsageError if no known server is meant, and DatabaseUnavailable.
         """
-        asker = context.invocation.asker
         found = await self._planner.authorize_and_plan(command, context, only)
         if isinstance(found, Denied):
             return await self._denied(command, found, context)
         hosts = {run.host for run in found.runs}
         intent = intent_of(command, found.job.environment, hosts, found.job.title)
-        reason = context.break_glass
-        return Looked(found, await self.findings(intent, asker, context.groups, reason))
+        force = await self._in_force(intent)
+        findings = await self._ask_gates(_asked(intent, context), context.groups, force)
+        return Looked(_fenced(found, force.numbers), findings)
 
     async def admit(
         self, command: Command, context: CommandContext, only: Collection[str] | None = None
@@ -78,29 +83,38 @@ class Gatekeeper:
             return Denied(refused.refusal, found.new.job.environment, found.findings)
         return found
 
-    async def refusal(
-        self, intents: Collection[Intent], asker: Person, groups: GroupLookup
-    ) -> Refusal | None:
-        """Return why `asker` may not start one of `intents`; None if no gate refuses any. For what
-        starts without a job: a request that is sent again."""
+    async def refusal(self, intents: Collection[Intent], context: CommandContext) -> Refusal | None:
+        """Return why whoever asks may not start one of `intents`; None if no gate refuses any. For
+        what starts without a job: a request that is sent again."""
         for intent in intents:
-            refused = first_refusal(await self.findings(intent, asker, groups))
+            asked = _asked(intent, context)
+            refused = first_refusal(await self.findings(asked, context.groups))
             if refused is not None:
                 return refused.refusal
         return None
 
-    async def findings(
-        self, intent: Intent, asker: Person, groups: GroupLookup, break_glass: str = ""
+    async def findings(self, asked: Asked, groups: GroupLookup) -> tuple[Finding, ...]:
+        """Return what every gate says of what is `asked`, also of what is in the ledger: before it
+        starts, and before each of its waves. Raises DatabaseUnavailable."""
+        return await self._ask_gates(asked, groups, await self._in_force(asked.intent))
+
+    async def _in_force(self, intent: Intent) -> InForce:
+        """Return the locks where `intent` changes something."""
+        if not intent.changes or not intent.environments:
+            return InForce((), {}, self._clock())
+        return await self._locks.in_force(intent.environments)
+
+    async def _ask_gates(
+        self, asked: Asked, groups: GroupLookup, force: InForce
     ) -> tuple[Finding, ...]:
-        """Return what every gate says of `intent`, also of one whose job is in the ledger: before
-        it starts, and before each of its waves. Raises DatabaseUnavailable."""
         gates: Sequence[Gate] = (
             PermissionGate(self._authorizer.policy),
             FreezeGate(self._freezes.freezes),
+            LockGate(),
             ApprovalGate(self._rules),
             ConfirmGate(self._rules),
         )
-        situation = Situation(intent, asker, frozenset(), self._clock(), break_glass)
+        situation = Situation(asked, frozenset(), self._clock(), force.locks)
         alone = tuple(gate.look(situation) for gate in gates)
         everything = replace(situation, groups=self._every_group())
         most = tuple(gate.look(everything) for gate in gates)
@@ -129,6 +143,26 @@ class Gatekeeper:
             return replace(found, findings=(mine,))
         host = command.target.host
         intent = intent_of(command, found.environment, {host} if host else (), title_of(command))
-        asker, groups = context.invocation.asker, context.groups
-        others = await self.findings(intent, asker, groups, context.break_glass)
+        others = await self.findings(_asked(intent, context), context.groups)
         return replace(found, findings=(mine, *others[1:]))
+
+
+def _asked(intent: Intent, context: CommandContext) -> Asked:
+    made = context.invocation
+    return Asked(intent, made.asker, made.place.directory, context.break_glass)
+
+
+def _fenced(new: NewJob, numbers: Mapping[str, int]) -> NewJob:
+    """Return `new` with the number of the last lock of its environment in each request: a server
+    that has seen a newer one refuses it."""
+    if not numbers:
+        return new
+    return replace(new, outbox=tuple(_numbered(each, numbers) for each in new.outbox))
+
+
+def _numbered(sending: OutboxMessage, numbers: Mapping[str, int]) -> OutboxMessage:
+    request = sending.message
+    number = numbers.get(request.environment) if isinstance(request, Request) else None
+    if not number:
+        return sending
+    return replace(sending, message=request.model_copy(update={"fence": number}))

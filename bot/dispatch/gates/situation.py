@@ -12,6 +12,7 @@ from baton.command import Command
 from bot.dispatch.gates.finding import Finding
 from bot.dispatch.policy import AccessRequest
 from bot.jobs import Job
+from bot.locks import Lock
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,15 +62,35 @@ def intent_of_order(asked: AccessRequest) -> Intent:
 
 
 @dataclass(frozen=True, slots=True)
-class Situation:
-    """An `intent` of `asker` at the moment `now`. `groups` are the user groups that the asker is
-    in; `break_glass` is their reason to pass a freeze, empty if they gave none."""
+class Asked:
+    """An `intent` of `asker`, whom the front end `directory` knows. `break_glass` is their reason
+    to pass a freeze; empty if they gave none."""
 
     intent: Intent
     asker: Person
+    directory: str = ""
+    break_glass: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What is `asked` at the moment `now`. `groups` are the user groups that the asker is in;
+    `locks` are the open ones of its environments."""
+
+    asked: Asked
     groups: frozenset[str]
     now: datetime
-    break_glass: str = ""
+    locks: tuple[Lock, ...] = ()
+
+    @property
+    def intent(self) -> Intent:
+        """Return what they want to start."""
+        return self.asked.intent
+
+    @property
+    def asker(self) -> Person:
+        """Return who asks."""
+        return self.asked.asker
 
 
 class Gate(Protocol):

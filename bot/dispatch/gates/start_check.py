@@ -10,7 +10,7 @@ from baton.errors import UsageError
 from baton.extensions import Commands
 from bot.dispatch.gates.finding import first_refusal
 from bot.dispatch.gates.gatekeeper import Gatekeeper
-from bot.dispatch.gates.situation import intent_of_job
+from bot.dispatch.gates.situation import Asked, intent_of_job
 from bot.dispatch.people import Directories, Profile
 from bot.holds import Hindrance
 from bot.jobs import Job
@@ -46,7 +46,8 @@ class StartCheck:
         person = asker.model_copy(update={"standing": profile.standing})
         groups = self._people.groups_of(directory, asker.id)
         intent = intent_of_job(job, hosts, changes=True)
-        refused = first_refusal(await self._gatekeeper.findings(intent, person, groups))
+        asked = Asked(intent, person, directory)
+        refused = first_refusal(await self._gatekeeper.findings(asked, groups))
         if refused is None:
             return None
         if refused.verdict == "undecided":

@@ -20,6 +20,11 @@ TABLES = {
         "job environment key link previous hash"
     ),
     "audit_head": "id number hash",
+    "broken_freezes": (
+        "id key job at person_id person_name person_standing front channel thread "
+        "place_name words environment command app freeze reason reviewed reviewer"
+    ),
+    "fences": "environment number",
     "firings": "schedule nominal at verdict reason job count until outcome ended person",
     "jobs": (
         "id key command arguments title environment app person_id person_name front channel thread "
@@ -27,6 +32,10 @@ TABLES = {
         "plan_digest broadcast deadline timeout sent waits_until"
     ),
     "leases": "name holder until",
+    "locks": (
+        "id key environment app hosts person_id person_name person_standing front channel "
+        "thread place_name reason asked until seconds since number nagged ended how"
+    ),
     "outbox": "number id job host exchange key type attempt message mandatory deadline tried",
     "output": "job host attempt ends lines sequence time level step text revision",
     "posts": "key job front channel thread ref status digest at",

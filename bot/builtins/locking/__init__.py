@@ -1,0 +1,1 @@
+"""Locks, in the words of chat: /lock, /unlock, /locks."""
