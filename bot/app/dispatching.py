@@ -105,10 +105,11 @@ def assemble_dispatch(
     one. What one of `gates` matches is held until people agree; `freezes` are those of the
     settings. `locks_changed` is called when a lock is another.
     """
+    freezes = freezes or FreezesInForce()
     audit, people, letters = AuditLog(store.audit), Directories(), DeadLetters(channel)
     authorizer = Authorizer(policy, commands)
     planner = Planner(servers, authorizer, source, gates)
-    gatekeeper = Gatekeeper(planner, authorizer, store.locks, clock, gates, freezes)
+    gatekeeper = Gatekeeper(planner, authorizer, store, clock, gates, freezes)
     firer = ScheduleFirer(commands, gatekeeper, audit, people, clock)
     scheduler = Scheduler(store.schedules, firer, people, job_changed, on_result)
     access = ScheduleAccess(commands, store.schedules, servers, authorizer, audit)
@@ -130,6 +131,7 @@ def assemble_dispatch(
                 why=lambda text, context: dispatcher.why(text, context),
                 people=people,
                 locks_changed=locks_changed,
+                freezes=freezes,
             )
         ),
         Builtin(

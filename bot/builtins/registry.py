@@ -16,6 +16,8 @@ from bot.builtins.cancel import CancelCommand, CancelHandler
 from bot.builtins.console import ConsoleCommand, ConsoleHandler
 from bot.builtins.dead import DeadCommand, DeadHandler
 from bot.builtins.forget import ForgetCommand, ForgetHandler
+from bot.builtins.freezing.freezes import FreezesCommand, FreezesHandler
+from bot.builtins.freezing.reviewed import ReviewedCommand, ReviewedHandler
 from bot.builtins.help import HelpCommand, HelpHandler
 from bot.builtins.jobs import JobsCommand, JobsHandler
 from bot.builtins.locking.lock import LockCommand, LockHandler
@@ -33,6 +35,7 @@ from bot.dispatch.authorizer import Authorizer
 from bot.dispatch.builtin import Builtin, BuiltinCommand, Handler
 from bot.dispatch.console_address import ConsoleAddress
 from bot.dispatch.dead_letters import DeadLetters
+from bot.dispatch.gates.freeze_file import FreezesInForce
 from bot.dispatch.gates.gatekeeper import Gatekeeper
 from bot.dispatch.live_commands import LiveCommands
 from bot.dispatch.people import Directories
@@ -63,6 +66,7 @@ class BuiltinParts:
     why: Why
     people: Directories
     locks_changed: Callable[[], None]
+    freezes: FreezesInForce
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +120,16 @@ BUILTINS: tuple[BuiltinEntry[Any], ...] = (
         UnlockCommand, lambda it: UnlockHandler(it.store.locks, it.audit, it.locks_changed)
     ),
     BuiltinEntry(LocksCommand, lambda it: LocksHandler(it.store.locks, it.authorizer, it.audit)),
+    BuiltinEntry(
+        FreezesCommand,
+        lambda it: FreezesHandler(
+            it.freezes, it.store.broken_freezes, it.authorizer, it.audit, it.clock
+        ),
+    ),
+    BuiltinEntry(
+        ReviewedCommand,
+        lambda it: ReviewedHandler(it.store.broken_freezes, it.authorizer, it.audit),
+    ),
     BuiltinEntry(WhyCommand, lambda it: WhyHandler(it.why)),
     BuiltinEntry(LogCommand, lambda it: LogHandler(it.store.ledger, it.authorizer, it.audit)),
     BuiltinEntry(JobsCommand, lambda it: JobsHandler(it.store.ledger, it.authorizer, it.audit)),

@@ -5,7 +5,7 @@ Store.posts      which chat message shows what       Store.audit      who reques
 Store.schedules  schedules and their firings         Store.alerts     checks, episodes, their posts
 Store.leases     which bot does what one must do     Store.reloads    reloads of alerts.toml
 Store.sign_ins   links, sessions and tokens          Store.audit_chain  the seals of these
-Store.locks      who has a lock, who waits
+Store.locks      who has a lock, who waits           Store.broken_freezes  and who broke one
 
     jobs, output, schedules,  what is stored of each, a folder each
     alerts, audit, sign_ins
@@ -45,6 +45,7 @@ from bot.store.leases import Leases
 from bot.store.migrations.migrate import upgrade
 from bot.store.output.outputs import OutputLine
 from bot.store.post_store import PostRow, PostStore, Status
+from bot.store.safety.broken_freezes import BrokenFreezes
 from bot.store.safety.lock_store import LockStore
 from bot.store.schedules.schedule_store import ScheduleStore
 from bot.store.server_store import ServerStore
@@ -84,6 +85,7 @@ class Store:
         self.leases = Leases(database, shared_clock)
         self.sign_ins = SignInStore(database, shared_clock)
         self.locks = LockStore(database, shared_clock, changes)
+        self.broken_freezes = BrokenFreezes(database, shared_clock, changes)
 
     @classmethod
     async def open(cls, url: str, clock: Callable[[], datetime] = now) -> Self:
@@ -118,6 +120,7 @@ class Store:
         await self.alerts.prune(before)
         await self.sign_ins.prune()
         await self.locks.prune(before)
+        await self.broken_freezes.prune(before)
         return await self.ledger.prune(before)
 
     async def ping(self) -> None:

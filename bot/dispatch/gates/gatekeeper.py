@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from baton.bus.messages import Request, now
+from baton.bus.messages import Request, new_id, now
 from baton.command import Command
 from baton.errors import BatonError
 from bot.dispatch.authorizer import Authorizer, undecided
@@ -28,7 +28,9 @@ from bot.dispatch.planner import Denied, Planner, title_of
 from bot.dispatch.policy import Refusal
 from bot.dispatch.protocol import GroupLookup
 from bot.jobs import NewJob, OutboxMessage
-from bot.store.safety.lock_store import InForce, LockStore
+from bot.store import Store
+from bot.store.safety.broken_freezes import BrokenFreeze
+from bot.store.safety.lock_store import InForce
 
 
 class Gatekeeper:
@@ -38,14 +40,15 @@ class Gatekeeper:
         self,
         planner: Planner,
         authorizer: Authorizer,
-        locks: LockStore,
+        store: Store,
         clock: Callable[[], datetime] = now,
         rules: Sequence[GateTable] = (),
         freezes: FreezesInForce | None = None,
     ) -> None:
         self._planner = planner
         self._authorizer = authorizer
-        self._locks = locks
+        self._locks = store.locks
+        self._broken = store.broken_freezes
         self._freezes = freezes or FreezesInForce()
         self._clock = clock
         self._rules = rules
@@ -77,11 +80,19 @@ class Gatekeeper:
         return found if isinstance(found, Denied) else await self.let_in(found, context)
 
     async def let_in(self, found: Looked, context: CommandContext) -> Looked | Denied:
-        """Return `found`, which is to be written into the ledger now, if no gate refuses it."""
+        """Return `found`, which is to be written into the ledger now, if no gate refuses it. That a
+        freeze is broken for it is written and said first. Raises DatabaseUnavailable."""
         refused = found.refused
         if refused is not None:
             return Denied(refused.refusal, found.new.job.environment, found.findings)
+        if found.broke:
+            await self._broken.record(_broken(found, context))
         return found
+
+    async def broke_glass(self, job: str) -> str:
+        """Return the reason for which `job` may pass freezes; empty if it may not."""
+        item = await self._broken.of_job(job)
+        return "" if item is None else item.reason
 
     async def refusal(self, intents: Collection[Intent], context: CommandContext) -> Refusal | None:
         """Return why whoever asks may not start one of `intents`; None if no gate refuses any. For
@@ -150,6 +161,24 @@ class Gatekeeper:
 def _asked(intent: Intent, context: CommandContext) -> Asked:
     made = context.invocation
     return Asked(intent, made.asker, made.place.directory, context.break_glass)
+
+
+def _broken(found: Looked, context: CommandContext) -> BrokenFreeze:
+    made, job = context.invocation, found.new.job
+    return BrokenFreeze(
+        new_id(),
+        made.key,
+        job.id,
+        made.at,
+        made.asker,
+        made.place,
+        made.text,
+        job.environment,
+        job.command,
+        job.app,
+        found.broke,
+        context.break_glass,
+    )
 
 
 def _fenced(new: NewJob, numbers: Mapping[str, int]) -> NewJob:

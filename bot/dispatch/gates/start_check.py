@@ -46,7 +46,8 @@ class StartCheck:
         person = asker.model_copy(update={"standing": profile.standing})
         groups = self._people.groups_of(directory, asker.id)
         intent = intent_of_job(job, hosts, changes=True)
-        asked = Asked(intent, person, directory)
+        reason = await self._gatekeeper.broke_glass(job.id)
+        asked = Asked(intent, person, directory, reason)
         refused = first_refusal(await self._gatekeeper.findings(asked, groups))
         if refused is None:
             return None

@@ -1,0 +1,1 @@
+"""Freezes, in the words of chat: /freezes, /reviewed."""
