@@ -322,7 +322,8 @@ class Taking:
     async def _begin(self, active: Active, served: Served, expires: float | None = None) -> None:
         """Start the job, which is ours, unless it is not to be."""
         job = active.job
-        doubt = doubt_of(job, self._trust, expires, self._journal.forgotten)
+        settings, forgotten = served.runner.settings, self._journal.forgotten
+        doubt = doubt_of(job, self._trust, expires, forgotten, settings)
         work = planned(job, served.runner, self._environment, expires, self._clock(), doubt)
         verdict = active.asked or (work if isinstance(work, Verdict) else None)
         while verdict is None:

@@ -77,6 +77,14 @@ class Trust:
         old = forgotten_doubt(message, forgotten)
         return self._judged(message, Doubt(old) if old else None)
 
+    def outlived(self, message: Message, until: datetime) -> str:
+        """Return why `message` is refused because nothing can have waited until now that was to
+        end before `until`; empty if it is taken."""
+        if self._ring is None or self._clock() <= until:
+            return ""
+        text = f"should have ended by {until:%Y-%m-%d %H:%M:%S} UTC: somebody sent an old one again"
+        return self._judged(message, Doubt(text))
+
     def _judged(self, message: Message, found: Doubt | None) -> str:
         if found is None:
             return ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 from baton.bus.api import API, to_envelope
 from baton.bus.channel import Envelope
 from baton.bus.exchanges import DEAD_QUEUE, INPUT, cancel_work_key, foreign_queue, work_key
-from baton.bus.messages import Cancel, Message, State
+from baton.bus.messages import Cancel, Message, State, now
 from tests.baton.agent.trust.orders import BOT, SIGNER
 from tests.baton.worker.world import ANN, Stage, build_request, request
 from tests.support.wait import until
@@ -107,6 +108,21 @@ async def test_headers_that_nobody_signed_start_no_other_attempt(stage: Stage) -
         await publish(stage, work_key("reports"), last := request())
         await until(lambda: stage.end(last))
         assert [work.id for work in life.runner.started] == [asked.job, last.job]
+
+
+async def test_a_recorded_job_does_not_pass_for_a_parked_one_for_ever(stage: Stage) -> None:
+    """Headers are not signed: the signed deadline, and how long all looks may take, end it."""
+    old = now() - timedelta(days=30)
+    asked = request().model_copy(update={"time": old, "deadline": old + timedelta(hours=1)})
+    recorded = to_envelope(asked, SIGNER)
+    headers = {**recorded.headers, "baton-look": "1"}
+    parked = replace(recorded, headers=headers, expires=None)
+    async with stage.working(**REQUIRE, runner={"looks": 50, "timeout": "1h"}) as life:
+        await stage.channel.publish(INPUT, work_key("reports"), parked)
+        await until(lambda: stage.end(asked))
+        assert stage.ends(asked)[0].state is State.REFUSED
+        assert "somebody sent an old one again" in stage.ends(asked)[0].text
+        assert life.runner.started == []
 
 
 async def test_a_job_that_was_taken_is_verified_when_the_worker_starts_again(stage: Stage) -> None:
