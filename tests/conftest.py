@@ -42,8 +42,9 @@ PROCESSES = re.compile(
     r"|commands/deploy/test_(consumer|credentials|leftovers|live|lock|refs|source)\.py"
     r"|baton/process/test_(leftovers|orphans|program)\.py|baton/worker/test_(rbit_examples|whole_jobs)\.py"
     r"|baton/worker/processors/test_(http|interpreter|python|shell)\.py"
-    r"|bot/cli/test_(alerts|cli|dead)\.py|bot/cli/console/test_(chat|jobs|login)\.py"
-    r"|baton/scaffold/test_(making|updating)\.py"
+    r"|bot/cli/test_(alerts|audit|cli|dead|worker)\.py|bot/cli/console/test_(chat|jobs|login)\.py"
+    r"|baton/scaffold/test_(making|updating)\.py|baton/worker/config/test_ini_logging\.py"
+    r"|bot/alerting/commands/test_trial_process\.py"
     r"|test_(bench|containers|demo|first_command|forks|infrastructure|worker_page)\.py"
 )
 """Tests that start processes, or begin again after each possible end."""

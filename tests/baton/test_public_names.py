@@ -61,6 +61,7 @@ def test_baton_hands_on_these_and_no_others() -> None:
         baton.Desk  # type: ignore[attr-defined]  # noqa: B018
 
 
+@pytest.mark.slow
 def test_a_name_is_imported_when_it_is_asked_for() -> None:
     """Whoever wants an error alone does not wait for the client of RabbitMQ."""
     program = (

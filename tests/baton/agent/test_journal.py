@@ -134,6 +134,7 @@ asyncio.run(main())
 """
 
 
+@pytest.mark.slow
 async def test_what_was_accepted_survives_a_kill(path: Path) -> None:
     """Once accept() has returned it is on disk, whatever happens to the process."""
     process = await asyncio.create_subprocess_exec(

@@ -27,6 +27,7 @@ async def lines(console: Client) -> list[str]:
     return [line.text async for frame in console.watch("job1") for line in frame.lines]
 
 
+@pytest.mark.slow
 async def test_a_cut_connection_goes_on_where_it_broke() -> None:
     """At every byte of the stream: the one after names the last event that came whole."""
     whole = news(3, "one") + news(4, "two") + news(4, "three", part=1) + END

@@ -116,6 +116,7 @@ def check(seeds: range) -> None:
         assert number in numbers, (seed, kind, number, said)
 
 
+@pytest.mark.slow
 def test_changes_deletions_and_swaps_are_named() -> None:
     """Each names the entry that was changed, is missing, or stands where it does not belong."""
     check(range(SEEDS))
@@ -149,6 +150,7 @@ def test_a_line_that_is_no_entry_is_named() -> None:
         assert said == ["line 2 is not an entry of an audit log"]
 
 
+@pytest.mark.slow
 def test_the_program_needs_nothing_but_python(tmp_path: Path) -> None:
     """It runs alone, in a folder without Baton, and its exit code says how it ended."""
     script, log = tmp_path / "verifier.py", tmp_path / "audit.jsonl"

@@ -277,6 +277,7 @@ def test_somebody_must_be_trusted(mode: str) -> None:
         SigningTable.model_validate({"mode": mode})
 
 
+@pytest.mark.slow
 def test_off_loads_and_says_nothing() -> None:
     """An agent with signatures off has nothing of cryptography in its memory."""
     program = (

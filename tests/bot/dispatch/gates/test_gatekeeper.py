@@ -45,6 +45,7 @@ def _modules() -> dict[str, ast.AST]:
     return {str(file.relative_to(ROOT)): ast.parse(file.read_text()) for file in files}
 
 
+@pytest.mark.slow
 def test_no_path_starts_a_job_beside_the_gatekeeper() -> None:
     """Who hands a job to the ledger, as a job or in the change of a schedule, has it from
     `admit` or `let_in`; and only the gatekeeper has jobs planned. Whoever adds a path adds it

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, cast
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
@@ -188,6 +189,7 @@ def _usable(declared: Json) -> bool:
     return True
 
 
+@pytest.mark.slow
 @given(
     st.dictionaries(
         st.from_regex(r"[a-z][a-z0-9_]{0,40}", fullmatch=True).filter(lambda n: n not in RESERVED),
