@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from baton.migrate import toml_text
 from baton.migrate.change import Change, Migrated
 from baton.worker.config.reading import WorkerFile
-from baton.worker.settings import RunnerSettings
+from baton.worker.settings import USED, RunnerSettings, unused
 
 DAY = 86_400.0
 
@@ -42,10 +42,12 @@ def migrate_rbit(read: WorkerFile) -> Migrated:
 
 def _runner(name: str, runner: RunnerSettings) -> str:
     timeout = "24h" if runner.timeout == DAY else runner.timeout
-    python = None if runner.python is None else str(runner.python)
+    processor, free = runner.processor, runner.settings
+    python = None if runner.python is None or processor in USED else str(runner.python)
+    used = {key: free[key] for key in free.keys() - {*unused(processor, free)}}
     text = toml_text.table("runner", name, runner=runner.runner, timeout=timeout, python=python)
-    if runner.settings:
-        text += "\n" + toml_text.table("runner", name, "settings", **runner.settings)
+    if used:
+        text += "\n" + toml_text.table("runner", name, "settings", **dict(sorted(used.items())))
     return text
 
 
@@ -67,10 +69,13 @@ def _changes(read: WorkerFile) -> Iterator[Change]:
         "[queues]",
         "foreign: used as they are. Each queue has its own runner; in rbit the last one got all",
     )
-    for name in settings.runner:
+    for name, runner in settings.runner.items():
         yield Change(
             f"[runner:{name}]", f"[runner.{name}]", "ends after 24 hours; rbit had no limit"
         )
+        for key in unused(runner.processor, runner.settings):
+            what, _ = USED[runner.processor]
+            yield Change(f"[runner:{name}] {key}", "nothing", f"it has no effect on {what}")
     yield Change("rbit.Failed", "the job fails", "it is not published again, as rbit's README says")
     yield Change(
         "rbit.Blocked", "looked at again after 5 s, 30 s, 2 min, 10 min", "then it ends as blocked"

@@ -56,10 +56,10 @@ host = mq
 password = p/w
 [runner:print]
 runner = shell!html2pdf %ID.pdf %URI
-output-dir = /srv/pdf
-    and more
 [runner:legacy]
 runner = python!acme.legacy:make
+output-dir = /srv/pdf
+    and more
 python = /opt/py24/bin/python
 [logger_root]
 level = INFO
@@ -135,6 +135,19 @@ def test_an_ini_becomes_a_worker_toml_that_means_the_same(tmp_path: Path) -> Non
     assert told["line 5: [rbit] box"] == "nothing"
     assert told["the sections about the log"] == "nothing"
     assert told["[runner:print]"] == "[runner.print]"
+
+
+def test_what_a_runner_does_not_use_is_left_out_and_told(tmp_path: Path) -> None:
+    """A worker would refuse it."""
+    old, new = tmp_path / "rbit.ini", tmp_path / "worker.toml"
+    old.write_text(INI.replace("runner = shell!", "python = /bin/sh\nx = y\nrunner = shell!"))
+    made = migrate_rbit(read(old, {}))
+    new.write_text(made.text)
+    runner = read(new, {}).settings.runner["print"]
+    assert (runner.processor, runner.python, dict(runner.settings)) == ("shell", None, {})
+    told = {change.before: (change.after, change.remark) for change in made.changes}
+    for key in ("python", "x"):
+        assert told[f"[runner:print] {key}"] == ("nothing", "it has no effect on a program")
 
 
 def test_lines_of_a_crontab_become_runners_with_the_words_that_schedule_them() -> None:
@@ -274,7 +287,7 @@ async def test_a_dry_run_leaves_the_queue_as_it_was(amqp_url: str, tmp_path: Pat
     ("name", "text", "made"),
     [
         ("baton.cfg", CFG, "[agent]"),
-        ("rbit.cfg", INI, "[runner.print.settings]"),
+        ("rbit.cfg", INI, "[runner.legacy.settings]"),
         ("crontab", "0 3 * * * backup\n", "[runner.backup]"),
     ],
 )
