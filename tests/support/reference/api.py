@@ -6,6 +6,7 @@ import ast
 import inspect
 from collections.abc import Iterator, Mapping
 from enum import Enum
+from functools import cached_property
 from importlib import import_module
 from itertools import pairwise
 from typing import Any
@@ -66,9 +67,10 @@ def _thing(name: str, thing: Any, texts: Mapping[str, str]) -> Iterator[str]:
     ]
     for each, member in members:
         plain = _plain(member)
-        if not (inspect.isroutine(plain) or isinstance(plain, property)):
+        read = isinstance(plain, property | cached_property)
+        if not (inspect.isroutine(plain) or read):
             continue
-        head = each if isinstance(plain, property) else f"{each}{_signature(plain)}"
+        head = each if read else f"{each}{_signature(plain)}"
         yield f"- `{head}`: {' '.join((inspect.getdoc(plain) or '').split())}"
     if members:
         yield ""
