@@ -27,7 +27,18 @@ from baton.client.errors import (
     UnexpectedAnswer,
     Unreachable,
 )
-from baton.client.models import AskResult, CommandHelp, Ending, Frame, Job, JobPage, LoggedLine, Run
+from baton.client.models import (
+    AskResult,
+    CommandHelp,
+    Ending,
+    Frame,
+    GateSaid,
+    Job,
+    JobPage,
+    LoggedLine,
+    PlanSaid,
+    Run,
+)
 from baton.client.retries import Patience
 from baton.client.settings import ClientSettings
 
@@ -40,6 +51,7 @@ __all__ = [
     "Conflict",
     "Ending",
     "Frame",
+    "GateSaid",
     "Job",
     "JobPage",
     "LoggedLine",
@@ -49,6 +61,7 @@ __all__ = [
     "NotFound",
     "NotSignedIn",
     "Patience",
+    "PlanSaid",
     "Run",
     "TooManyRequests",
     "Unavailable",

@@ -16,7 +16,7 @@ from baton.bus.plans import Plan
 from baton.client.errors import UnexpectedAnswer
 from baton.client.events import frames
 from baton.client.http import Http
-from baton.client.models import AskResult, CommandHelp, Frame, Job, JobPage, LoggedLine
+from baton.client.models import AskResult, CommandHelp, Frame, Job, JobPage, LoggedLine, PlanSaid
 from baton.client.retries import Patience
 from baton.client.settings import ClientSettings, load_client
 
@@ -61,6 +61,10 @@ class Client:
         The same `key` twice is the same ask: it starts nothing new.
         """
         return self._as(AskResult, await self._http.post("/asks", {"text": text}, key=key))
+
+    async def why(self, text: str) -> PlanSaid:
+        """Return what `text` would meet, gate by gate. Nothing is asked."""
+        return self._as(PlanSaid, await self._http.post("/plans", {"text": text}))
 
     async def job(self, id: str) -> Job:
         """Return a job by its id, or by the first four characters of it or more."""

@@ -49,6 +49,30 @@ def ending(states: Sequence[str]) -> Ending | None:
     return Ending.CANCELLED if cancelled else Ending.SUCCEEDED
 
 
+class GateSaid(Answered):
+    """What one gate says of a request: its name, whether it is `open`, `closed`, `waits`, or is
+    `unknown`, and why."""
+
+    gate: str
+    state: str
+    text: str
+
+
+class PlanSaid(Answered):
+    """What a request would meet: every gate. `allowed` is None for what the console answers itself;
+    `why` says why it would be refused."""
+
+    text: str
+    allowed: bool | None = None
+    why: str = ""
+    gates: Sequence[GateSaid] = ()
+
+    @property
+    def open(self) -> bool:
+        """Whether it would start at once."""
+        return self.allowed is not False and all(one.state == "open" for one in self.gates)
+
+
 class LoggedLine(Answered):
     """A line of output: the `line`-th of one attempt on one server."""
 

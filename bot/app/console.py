@@ -53,6 +53,7 @@ def serve_console(
         servers=bot.servers,
         authorizer=dispatching.authorizer,
         schedules=dispatching.schedules,
+        freezes=dispatching.freezes,
         alerts=bot.alert_runner,
         audit=dispatching.audit,
         status=status,

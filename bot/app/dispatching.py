@@ -64,6 +64,8 @@ class Dispatching:
     letters: DeadLetters
     commands: LiveCommands
     start_check: StartCheck
+    freezes: FreezesInForce
+    """The freezes of the settings."""
 
 
 def commands_of(known: Commands, *more: Extension) -> Commands:
@@ -180,4 +182,5 @@ def assemble_dispatch(
         letters,
         commands,
         StartCheck(commands, gatekeeper, people, servers),
+        freezes,
     )

@@ -2,6 +2,7 @@
 
     chat         ask, and every command of the chat by its name
     jobs         jobs, log, cancel, approve, retry   lists       servers, alerts, schedule, audit
+    why          what stands in its way
     watching     a job, until it has ended           views, live what is shown of it
     login        login, logout                       completion  what a shell completes
     session      one use of a console                exit_codes  what its end means
@@ -14,12 +15,13 @@ from __future__ import annotations
 
 import typer
 
-from bot.cli.console import chat, completion, jobs, lists, login
+from bot.cli.console import chat, completion, jobs, lists, login, why
 
 
 def add_console(app: typer.Typer) -> None:
     """Add the subcommands to those of `app`."""
     app.command()(chat.ask)
+    app.command()(why.why)
     app.command()(jobs.jobs)
     app.command()(jobs.log)
     app.command()(jobs.cancel)

@@ -14,6 +14,7 @@ from bot.web.console.feed.routes import FeedRoutes
 from bot.web.console.pages.asking import ask_routes
 from bot.web.console.pages.dead_letters import dead_letter_routes
 from bot.web.console.pages.failures import Failures
+from bot.web.console.pages.gates import gate_pages
 from bot.web.console.pages.history import history_routes
 from bot.web.console.pages.home import home_routes
 from bot.web.console.pages.job import job_routes
@@ -25,6 +26,7 @@ from bot.web.console.pages.static_files import StaticFiles
 from bot.web.console.pages.typing_help import typing_routes
 from bot.web.console.parts import ConsoleParts
 from bot.web.console.reading.alerts import AlertReading
+from bot.web.console.reading.gates import GateReading
 from bot.web.console.reading.jobs import JobReading
 from bot.web.console.reading.schedules import ScheduleReading
 from bot.web.console.reading.servers import ServerReading
@@ -46,14 +48,16 @@ def add_console(app: FastAPI, parts: ConsoleParts) -> Failures:
     feeds = Feeds(parts.store.ledger, parts.stopping, parts.clock)
     streams = FeedRoutes(parts, feeds)
     app.include_router(streams.pages())
+    gates = GateReading(parts)
     servers, alerts, schedules = ServerReading(parts), AlertReading(parts), ScheduleReading(parts)
-    app.mount(API, build_api(parts, asking, streams, servers, alerts, schedules))
+    app.mount(API, build_api(parts, asking, streams, servers, alerts, schedules, gates))
     app.include_router(static.routes())
     jobs = JobReading(parts)
-    pages = PageParts(parts, renderer, asking, jobs, servers, alerts, schedules)
+    pages = PageParts(parts, renderer, asking, jobs, servers, alerts, schedules, gates)
     for routes in (
         home_routes(pages),
         list_routes(pages),
+        gate_pages(pages),
         dead_letter_routes(pages),
         history_routes(pages),
         run_routes(pages),

@@ -14,6 +14,7 @@ from bot.web.console.api.alerts import alert_routes
 from bot.web.console.api.asks import ask_routes
 from bot.web.console.api.audit import audit_routes
 from bot.web.console.api.bodies import BodyLimits
+from bot.web.console.api.gates import gate_routes
 from bot.web.console.api.job_actions import job_action_routes
 from bot.web.console.api.jobs import job_routes
 from bot.web.console.api.logs import log_routes
@@ -26,6 +27,7 @@ from bot.web.console.feed.event_models import event_schemas
 from bot.web.console.feed.routes import FeedRoutes
 from bot.web.console.parts import ConsoleParts
 from bot.web.console.reading.alerts import AlertReading
+from bot.web.console.reading.gates import GateReading
 from bot.web.console.reading.schedules import ScheduleReading
 from bot.web.console.reading.servers import ServerReading
 from bot.web.console.sign_in.session_access import COOKIE, SECURE_PREFIX
@@ -45,6 +47,7 @@ def build_api(
     servers: ServerReading,
     alerts: AlertReading,
     schedules: ScheduleReading,
+    gates: GateReading,
 ) -> FastAPI:
     """Return the API that is made of `parts`."""
     bearer = HTTPBearer(
@@ -82,6 +85,7 @@ def build_api(
         server_routes(servers, access),
         alert_routes(alerts, access),
         schedule_routes(schedules, access),
+        gate_routes(gates, access),
         audit_routes(parts),
     ):
         api.include_router(routes)

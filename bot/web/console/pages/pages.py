@@ -13,6 +13,7 @@ from bot.web.console.asking import Asking
 from bot.web.console.pages.rendering import Renderer
 from bot.web.console.parts import ConsoleParts
 from bot.web.console.reading.alerts import AlertReading
+from bot.web.console.reading.gates import GateReading
 from bot.web.console.reading.jobs import JobReading
 from bot.web.console.reading.schedules import ScheduleReading
 from bot.web.console.reading.servers import ServerReading
@@ -29,6 +30,7 @@ class PageParts:
     servers: ServerReading
     alerts: AlertReading
     schedules: ScheduleReading
+    gates: GateReading
 
     async def viewer(self, request: Request) -> Viewer:
         """Return who sent `request`. Raises what Access.viewer raises."""

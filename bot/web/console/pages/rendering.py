@@ -42,6 +42,7 @@ SECTIONS = (
     Section("/servers", "Servers"),
     Section("/alerts", "Alerts"),
     Section("/schedules", "Schedules"),
+    Section("/gates", "Gates"),
     Section("/audit", "Audit"),
     Section("/dead", "Dead letters"),
 )

@@ -283,3 +283,17 @@ async def test_one_line_of_another_program(
     assert "shop" in (await asyncio.to_thread(ask, "servers")).model_dump_json()
     async with Client(ClientSettings(console.web.url)) as client:
         assert [job.title for job in (await client.jobs(command="ship")).jobs] == ["ship shop prod"]
+
+
+async def test_why_lists_the_gates_and_its_code_says_whether_all_are_open(
+    console: Console, baton: Program
+) -> None:
+    """Nothing is asked; a lock of somebody else is 1."""
+    code, said, _ = await baton.ran("why", "ship", "shop", "prod")
+    assert code == 0, said
+    assert [line.split()[:2] for line in said.splitlines()[1:4]] == [
+        ["permission", "open"],
+        ["freeze", "open"],
+        ["lock", "open"],
+    ]
+    assert await console.bot.store.ledger.recent() == []

@@ -54,7 +54,15 @@ async def test_what_the_pages_show_is_there(console: Console) -> None:
     paths = set((await document(console))["paths"])
     assert {
         *("/asks", "/plans", "/commands", "/me", "/servers", "/alerts", "/alerts/history"),
-        *("/schedules", "/audit", "/jobs/{id}/cancel", "/jobs/{id}/retry", "/jobs/{id}/repeat"),
+        *(
+            "/schedules",
+            "/locks",
+            "/freezes",
+            "/audit",
+            "/jobs/{id}/cancel",
+            "/jobs/{id}/retry",
+            "/jobs/{id}/repeat",
+        ),
     } <= paths
 
 

@@ -24,7 +24,18 @@ from tests.support.wait import until
 HTML = {"Accept": "text/html"}
 HTMX = {**HTML, "HX-Request": "true"}
 FORM = "application/x-www-form-urlencoded"
-PAGES = ["/", "/run", "/run/ship", "/jobs", "/servers", "/alerts", "/schedules", "/audit", "/dead"]
+PAGES = [
+    "/",
+    "/run",
+    "/run/ship",
+    "/jobs",
+    "/servers",
+    "/alerts",
+    "/schedules",
+    "/gates",
+    "/audit",
+    "/dead",
+]
 
 
 async def page(console: Console, path: str, status: int = 200) -> str:

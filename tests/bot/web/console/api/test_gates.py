@@ -1,0 +1,40 @@
+"""Locks and freezes over the API and on their page."""
+
+from __future__ import annotations
+
+from tests.bot.dispatch.gates.test_windows import weekly
+from tests.bot.web.console.conftest import Console
+
+
+async def test_locks_and_freezes_are_listed(console: Console) -> None:
+    """With what commands need to change them; nobody waits, and the freeze is never on."""
+    freezes = console.bot.dispatching.freezes
+    freezes.freezes = (weekly("", 13, 24),)
+    assert (await console.ask("lock shop prod for 2h because migration")).status_code == 200
+    found = (await console.client.get("/api/v1/locks")).json()
+    (lock,) = found["locks"]
+    assert (lock["words"], lock["owner"], lock["reason"], lock["number"], lock["waiting"]) == (
+        "shop prod",
+        "ann",
+        "migration",
+        1,
+        [],
+    )
+    found = (await console.client.get("/api/v1/freezes")).json()
+    (freeze,) = found["freezes"]
+    assert (freeze["name"], freeze["until"], freeze["may_break"]) == (
+        "no Friday afternoons",
+        None,
+        "@leads",
+    )
+    page = (await console.client.get("/gates")).text
+    assert "unlock shop prod" in page
+    assert "no Friday afternoons" in page
+
+
+async def test_a_plan_lists_every_gate(console: Console) -> None:
+    """As --why does in chat: the same words."""
+    plan = (await console.client.post("/api/v1/plans", json={"text": "ship shop prod"})).json()
+    assert [one["gate"] for one in plan["gates"]][:3] == ["permission", "freeze", "lock"]
+    assert all(one["ok"] for one in plan["gates"])
+    assert plan["gates"][2]["text"] == "Nobody has locked it."
