@@ -16,6 +16,7 @@ PROGRAMS = (
     "idle",
     "growth",
     "signing",
+    "gates",
     "alerts",
     "alerting",
     "schedules",

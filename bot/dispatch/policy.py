@@ -29,6 +29,8 @@ from baton.text.printable import printable
 from bot.jobs import Place
 
 EVERYBODY = "*"
+MAX_REMEMBERED = 10_000
+"""Different things that are asked, whose rules are remembered."""
 _USER = re.compile(r"[UW][A-Z0-9_]+")
 """Slack's ids of people."""
 _ID = re.compile(r"[UWS][A-Z0-9_]+")
@@ -76,15 +78,19 @@ class Rule(Table):
 
     def covers(self, person: Person, groups: frozenset[str], asked: AccessRequest) -> bool:
         """Return whether it allows `person`, who is in `groups`, to ask `asked`."""
+        return self.is_about(asked) and self.names(person, groups)
+
+    def is_about(self, asked: AccessRequest) -> bool:
+        """Return whether it allows `asked` to somebody."""
         return (
             _matches(self.environments, asked.environment)
             and _matches(self.commands, asked.command)
             # what changes a whole server is more than a rule for some apps allows
             and (_matches(self.apps, asked.app or "") or not (asked.app or asked.changes))
-            and self._names(person, groups)
         )
 
-    def _names(self, person: Person, groups: frozenset[str]) -> bool:
+    def names(self, person: Person, groups: frozenset[str]) -> bool:
+        """Return whether it is for `person`, who is in `groups`."""
         if person.standing != "member":
             return person.id != EVERYBODY and person.id in self.who
         return any(who in (EVERYBODY, person.id) or who in groups for who in self.who)
@@ -175,6 +181,10 @@ class Policy:
 
     rules: Sequence[Rule] = ()
     environments: Mapping[str, EnvironmentTable] = field(default_factory=dict)
+    _about: dict[tuple[str, str, str | None, bool], tuple[Rule, ...]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+    """The rules about what was asked before, whoever asked: patterns are matched once."""
 
     def stranger(self, person: Person) -> Refusal | None:
         """Return why `person` may do and read nothing at all; None if they may do something."""
@@ -258,7 +268,14 @@ class Policy:
         return not table.protected and (table.open or not asked.changes)
 
     def _ruled(self, asked: AccessRequest, person: Person, groups: frozenset[str]) -> bool:
-        return any(rule.covers(person, groups, asked) for rule in self.rules)
+        key = (asked.command, asked.environment, asked.app, asked.changes)
+        about = self._about.get(key)
+        if about is None:
+            if len(self._about) >= MAX_REMEMBERED:
+                self._about.clear()
+            about = tuple(rule for rule in self.rules if rule.is_about(asked))
+            self._about[key] = about
+        return any(rule.names(person, groups) for rule in about)
 
     def _missing(self, asked: AccessRequest, person: Person, why: str = "") -> Refusal:
         parts = {"who": person.id, "commands": asked.command}

@@ -20,7 +20,7 @@ from bot.dispatch.gates.windows import (
     Windows,
     moment,
 )
-from bot.dispatch.policy import is_user
+from bot.dispatch.policy import MAX_REMEMBERED, is_user
 
 log = structlog.get_logger(__name__)
 
@@ -59,6 +59,21 @@ class FreezesInForce:
     ) -> None:
         self.freezes = freezes
         self._read = read
+        self._about: dict[tuple[tuple[str, ...], str | None], tuple[Freeze, ...]] = {}
+        self._about_of = freezes
+
+    def about(self, environments: tuple[str, ...], app: str | None) -> tuple[Freeze, ...]:
+        """Return those that are about `app` in one of `environments`. Patterns are matched once for
+        what is asked again."""
+        if self._about_of is not self.freezes or len(self._about) >= MAX_REMEMBERED:
+            self._about, self._about_of = {}, self.freezes
+        key = (environments, app)
+        found = self._about.get(key)
+        if found is None:
+            found = self._about[key] = tuple(
+                one for one in self.freezes if any(one.concerns(each, app) for each in environments)
+            )
+        return found
 
     def groups(self) -> frozenset[str]:
         """Return every name in them that may be a group."""

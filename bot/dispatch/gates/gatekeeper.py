@@ -120,7 +120,7 @@ class Gatekeeper:
     ) -> tuple[Finding, ...]:
         gates: Sequence[Gate] = (
             PermissionGate(self._authorizer.policy),
-            FreezeGate(self._freezes.freezes),
+            FreezeGate(self._freezes.about(asked.intent.environments, asked.intent.app)),
             LockGate(),
             ApprovalGate(self._rules),
             ConfirmGate(self._rules),
