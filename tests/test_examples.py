@@ -54,7 +54,8 @@ def agent_keys() -> set[str]:
     found = set(keys(AgentSettings))
     for name, extension in installed().items():
         if extension.consumer is not None:
-            found |= set(keys(extension.consumer.settings_type, f"{name}."))
+            consumer = extension.consumer
+            found |= set(keys(consumer.settings_type, f"{consumer.settings_table or name}."))
     return found
 
 

@@ -68,7 +68,7 @@ def test_example_of_an_agent() -> None:
     server, consumers = set_up_consumers(server, installed(), settings.commands, "agent.toml")
     assert server.environment == "prod"
     assert "shop" in server.app_names
-    assert {consumer.consumer_name for consumer in consumers} == {"deploy", "ping"}
+    assert {consumer.consumer_name for consumer in consumers} == {"deploy", "ping", "rollback"}
     assert settings.agent == load(AgentSettings, None, AGENT_VARIABLES, {}).agent
 
 
