@@ -84,6 +84,7 @@ class _JobPages:
             held=_held(job, runs) if not refusal else [],
             votes=vote_buttons(job) if state_of(job, tuple(runs)) is State.HELD else (),
             mark=hold_mark(job),
+            broken=await self.pages.console.store.broken_freezes.of_job(job.id),
             refusal=refusal,
             notes=self.pages.jobs.outcome(job, records).lines if not refusal else (),
             lines=[line_json(line) for line in window.lines] if window is not None else [],

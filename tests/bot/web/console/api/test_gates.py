@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from tests.bot.build import ANN
+from tests.bot.counter import BEN
 from tests.bot.dispatch.gates.test_windows import weekly
 from tests.bot.web.console.conftest import Console
 
@@ -30,6 +32,26 @@ async def test_locks_and_freezes_are_listed(console: Console) -> None:
     page = (await console.client.get("/gates")).text
     assert "unlock shop prod" in page
     assert "no Friday afternoons" in page
+
+
+async def test_a_broken_freeze_is_loud_on_its_job_until_it_is_reviewed(console: Console) -> None:
+    """Who, which, and why, on the page of the job and on that of gates; then who reviewed it."""
+    freezes = console.bot.dispatching.freezes
+    always = weekly("mon tue wed thu fri sat sun", 0, 24, may_break=(ANN.id,))
+    freezes.freezes = (always,)
+    answer = await console.ask('ship shop prod --break-glass "checkout is down"')
+    assert answer.status_code == 200, answer.text
+    job = answer.json()["job"]
+    page = (await console.client.get(f"/jobs/{job}")).text
+    assert "ann broke the freeze “no Friday afternoons”." in page
+    assert "Reason: checkout is down." in page
+    (item,) = (await console.client.get("/api/v1/freezes")).json()["broken"]
+    assert (item["job"], item["by"]) == (job, "ann")
+    assert "checkout is down" in (await console.client.get("/gates")).text
+    store = console.bot.store.broken_freezes
+    (found,) = await store.open_items()
+    await store.review(found.id, BEN)
+    assert "Reviewed by ben." in (await console.client.get(f"/jobs/{job}")).text
 
 
 async def test_a_plan_lists_every_gate(console: Console) -> None:
