@@ -11,8 +11,9 @@ import typer
 from baton.text.printable import printable
 
 BUILTINS = {
-    *("alerts", "audit", "baton", "cancel", "console", "dead", "forget", "help", "jobs", "log"),
-    *("retry", "run", "schedule", "token", "versions"),
+    *("alerts", "approve", "audit", "baton", "cancel", "confirm", "console", "dead", "deny"),
+    *("forget", "freezes", "help", "jobs", "lock", "locks", "log", "retry", "reviewed", "run"),
+    *("schedule", "token", "unlock", "versions", "why"),
 }
 """The commands that a bot answers itself: where there is no bot, nothing else knows them."""
 

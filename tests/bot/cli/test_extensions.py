@@ -95,7 +95,7 @@ async def test_strict_does_not_start(site: Path, words: tuple[str, ...], group: 
     """A bot, an agent and a worker end in one line that names the extension and its package."""
     distribution(site, "acme-broken", "0.1", "lost = acme_lost:extension", group=group)
     env = {"BATON_BUS_URL": "memory://x", "SLACK_BOT_TOKEN": "xoxb-1", "SLACK_APP_TOKEN": "xapp-1"}
-    env |= {"BATON_ENVIRONMENT": "prod", "BATON_DATABASE_URL": "sqlite:////nowhere/x.db"}
+    env |= {"BATON_ENVIRONMENT": "prod", "BATON_DATABASE_URL": f"sqlite:///{site}/x.db"}
     code, out, err = await ran(*words, "--strict", PYTHONPATH=str(site), **env)
     assert (code, out) == (2, "")
     assert "With --strict nothing starts while an extension cannot be used" in err
