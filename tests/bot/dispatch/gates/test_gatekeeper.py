@@ -146,3 +146,23 @@ async def test_why_of_a_retry_looks_at_the_job_that_it_would_start(store: Store)
         f"retry {started.job} --why", asker=ANN, groups=no_groups, place=OPS, key="2"
     )
     assert table(again)[1][0][:2] == ("permission", "open")
+
+
+async def test_every_gate_that_there_is_is_asked(store: Store) -> None:
+    """A class that keeps the protocol of gates and is not in the list would refuse nobody, or
+    somewhere else in other words: each is one row of --why."""
+    folder = ROOT / "dispatch" / "gates"
+    classes = [
+        node.name
+        for file in folder.glob("*.py")
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.ClassDef)
+        and any(getattr(base, "id", "") == "Gate" for base in node.bases)
+    ]
+    found = await Counter(store).dispatcher.plan(
+        "ship shop prod", asker=ANN, groups=no_groups, place=OPS
+    )
+    assert isinstance(found, Plan)
+    asked = {one.gate for one in found.findings}
+    assert len(asked) == len(found.findings)
+    assert {name.removesuffix("Gate").lower() for name in classes} == asked
