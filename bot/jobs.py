@@ -29,6 +29,10 @@ CONSOLE = "console"
 """The front of what is asked on the pages of the console, or over its API. It has no posts: a page
 is drawn when it is read."""
 
+MIN_SEND_WINDOW = 20.0
+"""Seconds, at least, for which a request may wait in the outbox: a bot that starts again, or takes
+over from another, still sends it."""
+
 SHORT_ID = 6
 """Characters of an id that people are shown. Commands accept an id by its first four or more."""
 

@@ -19,16 +19,12 @@ from bot.dispatch.gates.finding import Finding, GateName, first_refusal
 from bot.dispatch.gates.holding import held_if_ruled
 from bot.dispatch.gates.tables import GateTable
 from bot.dispatch.policy import Refusal, access_requests
-from bot.jobs import Job, NewJob, OutboxMessage, RunRecord
+from bot.jobs import MIN_SEND_WINDOW, Job, NewJob, OutboxMessage, RunRecord
 from bot.servers.inventory import select_servers
 from bot.servers.runner_command import RunnerCommand
 from bot.servers.runners import environments_of, serving
 
 log = structlog.get_logger(__name__)
-
-MIN_SEND_WINDOW = 20.0
-"""Seconds, at least, for which a request may wait in the outbox: a bot that starts again, or takes
-over from another, still sends it."""
 
 
 @dataclass(frozen=True, slots=True)

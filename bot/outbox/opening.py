@@ -9,11 +9,8 @@ from datetime import datetime, timedelta
 from baton.bus.exchanges import INPUT, host_key
 from baton.bus.messages import Request, State
 from baton.bus.plans import Plan
-from bot.jobs import Job, OutboxMessage, RunRecord
+from bot.jobs import MIN_SEND_WINDOW, Job, OutboxMessage, RunRecord
 
-MIN_SEND_WINDOW = 20.0
-"""Seconds, at least, for which a request may wait in the outbox: a bot that starts again, or takes
-over from another, still sends it."""
 MOST_BYTES = 64_000
 """Bytes of a plan that a request carries, at most; of a longer one it has the part of its
 server."""

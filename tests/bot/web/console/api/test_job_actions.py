@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from baton.bus.messages import State
+from bot.dispatch.gates.tables import GateTable
 from tests.bot.build import ANN, OPS
 from tests.bot.counter import BEN, ONLY_ANN
 from tests.bot.web.console.conftest import Console, OpenConsole
@@ -102,3 +103,42 @@ async def test_who_may_not_ask_the_command_may_not_do_that(open_console: OpenCon
         answer = await act(console, job, action)
         assert answer.status_code == 403, (action, answer.text)
         assert "Required rule" in answer.json()["detail"]
+
+
+async def test_what_waits_for_its_asker(open_console: OpenConsole) -> None:
+    """The API says what it waits for, the page has the button; a plan that is not shown any more is
+    a conflict, and whoever comes late reads what became of it."""
+    gates = (GateTable(confirm=True),)
+    console = await open_console(ANN, gates=gates)
+    job: str = (await console.ask("ship shop prod")).json()["job"]
+    shown = (await console.client.get(f"/api/v1/jobs/{job}")).json()
+    assert (shown["state"], shown["hold"]["waits"]) == ("held", "its asker has to confirm it")
+    assert shown["hold"]["plan"] == ["3 servers (web-1, web-2, web-3)"]
+    page = (await console.client.get(f"/jobs/{job}")).text
+    assert "Its asker has to confirm it" in page
+    assert f"/confirm {job} --plan" in page
+    stale = await console.client.post(f"/api/v1/jobs/{job}/confirm?plan=00000000")
+    assert stale.status_code == 409
+    assert "has changed since that was shown" in stale.json()["detail"]
+    plan = shown["hold"]["digest"].removeprefix("sha256:")[:8]
+    answer = await console.client.post(f"/api/v1/jobs/{job}/confirm?plan={plan}")
+    assert answer.status_code == 200, answer.text
+    await ended(console, job)
+    late = await act(console, job, "confirm")
+    assert late.status_code == 409
+    assert "confirmed by ann and started at" in late.json()["detail"]
+    shown = (await console.client.get(f"/api/v1/jobs/{job}")).json()
+    assert [vote["verdict"] for vote in shown["hold"]["votes"]] == ["confirm"]
+    assert shown["hold"]["waits"] == ""
+
+
+async def test_a_denial_over_the_api_has_its_reason(open_console: OpenConsole) -> None:
+    """Braces and quotes in it stay as they are."""
+    console = await open_console(ANN, gates=(GateTable(approvals=1, of=("U_BEN",)),))
+    job: str = (await console.ask("ship shop prod")).json()["job"]
+    because = 'not {now}, "never"'
+    answer = await console.client.post(f"/api/v1/jobs/{job}/deny", params={"because": because})
+    assert answer.status_code == 200, answer.text
+    found = await console.bot.store.ledger.job(job)
+    assert found is not None
+    assert {run.text for run in found[1]} == {f"denied by ann: {because}"}
