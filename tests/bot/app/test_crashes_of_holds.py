@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 from collections.abc import Iterator
 from typing import Any
@@ -101,7 +102,8 @@ class Scene:
         for agent in self.agents:
             await agent.start()
         for life in self.bots:
-            await life.start()
+            with contextlib.suppress(Crash):
+                await life.start()
         for agent in self.agents:
             await agent.beat()
 
