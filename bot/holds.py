@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -113,6 +113,14 @@ class Hindrance:
 
     text: str
     final: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Clear:
+    """Nothing hinders a job from starting. `fences` is the number of the last lock of each
+    environment that has had one, as it was when the gates were looked at."""
+
+    fences: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -170,7 +170,7 @@ def assemble(
     surveyor = Surveyor(channel, name, clock, signer)
     held_jobs = HeldJobs(
         store.ledger,
-        dispatching.start_check.hindrance,
+        dispatching.start_check.check,
         surveyor.ask,
         dispatching.start_check.hosts,
         lambda job: bot.job_changed(job),

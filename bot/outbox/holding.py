@@ -27,7 +27,7 @@ from baton.bus.plans import (
 from baton.errors import BatonError
 from baton.outcome import duration
 from baton.timing.waiting import wait_at_most
-from bot.holds import Hindrance, Hold, tally
+from bot.holds import Clear, Hindrance, Hold, tally
 from bot.jobs import Job, RunRecord, short_id
 from bot.outbox.opening import opened
 from bot.run_changes import close
@@ -56,8 +56,8 @@ class Step(Enum):
     START = "start"
 
 
-Check = Callable[[Job, Collection[str]], Awaitable[Hindrance | None]]
-"""Says why a job may not start on these servers: its asker must still be allowed to ask for it."""
+Check = Callable[[Job, Collection[str]], Awaitable[Hindrance | Clear]]
+"""Says whether a job may start on these servers: its asker must still be allowed to ask for it."""
 Survey = Callable[[Job, Collection[str]], Awaitable[Mapping[str, SurveyFacts | None]]]
 """Asks servers what a job would do on them: None for each that does not answer. Raises BatonError
 if they cannot be asked."""
@@ -198,9 +198,9 @@ class HeldJobs:
 
     async def _start(self, job: Job, hosts: Collection[str]) -> None:
         """Start a job that people agree to, if nothing hinders it and nothing has changed."""
-        hindrance = await self._check(job, hosts)
-        if hindrance is not None:
-            await self._hinder(job, hindrance)
+        clear = await self._check(job, hosts)
+        if isinstance(clear, Hindrance):
+            await self._hinder(job, clear)
             return
         before = _plan_of(job)
         there = set(self._hosts(job))
@@ -222,7 +222,7 @@ class HeldJobs:
         if changed:
             await self._ask_anew(job, after, tuple(changed))
         else:
-            await self._open(job, after, silent)
+            await self._open(job, after, clear, silent)
 
     async def _hinder(self, job: Job, hindrance: Hindrance) -> None:
         self._later(job)
@@ -262,7 +262,7 @@ class HeldJobs:
 
         await self._write(job, asked)
 
-    async def _open(self, job: Job, plan: Plan, silent: Collection[str]) -> None:
+    async def _open(self, job: Job, plan: Plan, clear: Clear, silent: Collection[str]) -> None:
         at = self._clock()
 
         def open_now(now: Job, runs: tuple[RunRecord, ...]) -> HeldChange | None:
@@ -274,7 +274,7 @@ class HeldJobs:
             held = _held(runs)
             some = [run for run in held if run.host not in silent]
             ended = [close(run, State.REFUSED, SILENT, at) for run in held if run.host in silent]
-            queued, outbox = opened(now, some, plan, at, self._source)
+            queued, outbox = opened(now, some, plan, clear, at, self._source)
             return HeldChange(hold=hold, runs=(*ended, *queued), outbox=outbox)
 
         await self._write(job, open_now)

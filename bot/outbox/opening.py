@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from baton.bus.exchanges import INPUT, host_key
 from baton.bus.messages import Request, State
 from baton.bus.plans import Plan
+from bot.holds import Clear
 from bot.jobs import MIN_SEND_WINDOW, Job, OutboxMessage, RunRecord
 
 MOST_BYTES = 64_000
@@ -17,10 +18,11 @@ server."""
 
 
 def opened(
-    job: Job, held: Sequence[RunRecord], plan: Plan, at: datetime, source: str
+    job: Job, held: Sequence[RunRecord], plan: Plan, clear: Clear, at: datetime, source: str
 ) -> tuple[tuple[RunRecord, ...], tuple[OutboxMessage, ...]]:
     """Return these `held` runs of `job` as they wait to be sent, and the request for each. How long
-    a server has to take it up counts from the sending, as for any other."""
+    a server has to take it up counts from the sending, as for any other. Each has the number of the
+    last lock, by which it is `clear`."""
     assert job.hold is not None, job.id
     window = job.hold.accept_within
     deadline = at + timedelta(seconds=window)
@@ -28,6 +30,7 @@ def opened(
     whole = len(plan.model_dump_json()) <= MOST_BYTES
     runs, outbox = [], []
     for run in held:
+        environment = job.hold.environments.get(run.host, job.environment)
         request = Request(
             id=run.request,
             source=source,
@@ -35,7 +38,7 @@ def opened(
             job=job.id,
             command=job.command,
             arguments=job.arguments,
-            environment=job.hold.environments.get(run.host, job.environment),
+            environment=environment,
             host=run.host,
             attempt=run.attempt,
             deadline=deadline,
@@ -43,6 +46,7 @@ def opened(
             requester=job.asked_by,
             plan=plan if whole else plan.only(run.host),
             approvals=job.hold.signatures,
+            fence=clear.fences.get(environment) or None,
         )
         key = run.host if run.queue else host_key(run.host)
         name = f"{run.request}.{run.attempt}/{run.host}"

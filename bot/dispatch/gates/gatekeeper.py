@@ -109,6 +109,14 @@ class Gatekeeper:
         starts, and before each of its waves. Raises DatabaseUnavailable."""
         return await self._ask_gates(asked, groups, await self._in_force(asked.intent))
 
+    async def findings_and_fences(
+        self, asked: Asked, groups: GroupLookup
+    ) -> tuple[tuple[Finding, ...], Mapping[str, int]]:
+        """Return the same, and the number of the last lock of each environment: whoever takes one
+        after that has a higher one. Raises DatabaseUnavailable."""
+        force = await self._in_force(asked.intent)
+        return await self._ask_gates(asked, groups, force), force.numbers
+
     async def _in_force(self, intent: Intent) -> InForce:
         """Return the locks where `intent` changes something."""
         if not intent.changes or not intent.environments:

@@ -12,7 +12,7 @@ from bot.dispatch.gates.finding import first_refusal
 from bot.dispatch.gates.gatekeeper import Gatekeeper
 from bot.dispatch.gates.situation import Asked, intent_of_job
 from bot.dispatch.people import Directories, Profile
-from bot.holds import Hindrance
+from bot.holds import Clear, Hindrance
 from bot.jobs import Job
 from bot.servers.inventory import select_servers
 from bot.servers.registry import ServerRegistry
@@ -36,8 +36,8 @@ class StartCheck:
         self._people = people
         self._servers = servers
 
-    async def hindrance(self, job: Job, hosts: Collection[str]) -> Hindrance | None:
-        """Return why `job` may not start on `hosts` now; None if it may."""
+    async def check(self, job: Job, hosts: Collection[str]) -> Hindrance | Clear:
+        """Return whether `job` may start on `hosts` now, or why not."""
         asker, directory = job.asked_by, job.place.directory
         unknown = Profile(standing=asker.standing)
         profile = await self._people.profile(directory, asker.id, unknown)
@@ -48,9 +48,10 @@ class StartCheck:
         intent = intent_of_job(job, hosts, changes=True)
         reason = await self._gatekeeper.broke_glass(job.id)
         asked = Asked(intent, person, directory, reason)
-        refused = first_refusal(await self._gatekeeper.findings(asked, groups))
+        findings, fences = await self._gatekeeper.findings_and_fences(asked, groups)
+        refused = first_refusal(findings)
         if refused is None:
-            return None
+            return Clear(fences)
         if refused.verdict == "undecided":
             return Hindrance(f"the user groups of {asker.label} cannot be looked up now")
         if refused.gate != "permission":

@@ -17,7 +17,7 @@ from bot.dispatch.policy import Policy, Rule
 from bot.dispatch.reply import Reply, ReplyKind
 from bot.holds import Approvals, Hold, Verdict, Vote, tally, waits_for
 from bot.jobs import Job
-from bot.outbox.holding import Step, beside, decide
+from bot.outbox.holding import LOOK_AGAIN, Step, beside, decide
 from tests.bot.build import ANN, OPS, T0, after
 from tests.bot.build import job as a_job
 from tests.bot.world import Stage, a_bot, no_groups
@@ -250,6 +250,27 @@ async def test_two_asks_for_one_target_name_each_other(world: World) -> None:
 
     await until(are_beside)
     await until(lambda: second[:6] in str(world.shown(first)))
+
+
+async def test_what_starts_later_has_the_number_of_the_lock_that_counts_then(world: World) -> None:
+    """A lock that somebody takes while others vote holds it back; when it is over, the requests
+    carry its number, so that an agent refuses them once a newer lock has come."""
+    job = (await world.says(ANN, "ship shop prod")).job
+    await world.says(DAN, "lock shop prod for 1h because migration")
+    await world.says(BEA, f"approve {job}")
+    await world.says(CEM, f"approve {job}")
+
+    async def waits() -> bool:
+        hold = (await world.job(job)).hold
+        return hold is not None and "migration" in hold.waits
+
+    await until(waits)
+    assert world.started == 0
+    await world.says(DAN, "unlock shop prod")
+    world.clock.at += timedelta(seconds=LOOK_AGAIN)
+    world.bot.job_changed(job)
+    await until(lambda: world.started == 2)
+    assert [agent.requests[0].fence for agent in world.agents] == [1, 1]
 
 
 async def test_a_hundred_clicks_at_once_are_five_votes_and_one_start(world: World) -> None:
