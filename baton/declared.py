@@ -52,6 +52,7 @@ _COMMAND = frozenset(
         "outcome",
         "reach",
         "runner",
+        "surveys",
         "summary",
         "target",
         "timeout",

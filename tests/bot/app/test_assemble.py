@@ -71,6 +71,7 @@ async def test_a_bot_with_alerts_watches_while_it_leads(stage: Stage) -> None:
         "follow_other_bots",
         "memory",
         "sync_posts",
+        "locks",
         "lost_workers",
         "pruning",
         "audit_chain",

@@ -96,9 +96,14 @@ async def test_a_stranger_learns_nothing(store: Store) -> None:
     assert found.kind is ReplyKind.REFUSED
 
 
-async def test_plans_have_a_limit_of_their_own(store: Store) -> None:
+async def test_plans_have_a_limit_of_their_own(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A script that asks without end is held back; others are not."""
     counter = Counter(store)
+    limiter = counter.dispatcher._plan_limiter
+    at = limiter._clock()
+    monkeypatch.setattr(limiter, "_clock", lambda: at)
     for _ in range(PLAN_LIMITS.burst):
         await planned(counter, "ship shop prod")
     held = await plan(counter, "ship shop prod")

@@ -58,7 +58,11 @@ def test_a_step_is_a_list_or_a_table() -> None:
             "a program without {branch}: it can",
         ),
         ({"steps": [["{ref}"]]}, "shop.steps.0.run", "a program whose first word is fixed"),
-        ({"steps": [{"run": ["a"], "nam": "b"}]}, "shop.steps.0.nam", "one of name, run, timeout"),
+        (
+            {"steps": [{"run": ["a"], "nam": "b"}]},
+            "shop.steps.0.nam",
+            "one of irreversible, name, run, timeout",
+        ),
         ({"stepz": []}, "shop.stepz", "one of archive, env, fetch, grace, health"),
         ({"restart": ["x", "{ref}"]}, "shop", "given a restart without {ref}"),
         ({"health": {}}, "shop.health", "either a url or a command"),

@@ -97,5 +97,6 @@ async def test_a_bot_that_is_taken_over_deploys_nothing(channel: Channel, stage:
             await send(stage, each)
             state, text = await stage.ends(each)
             assert state is State.REFUSED
-            assert "[allow] approve" in text
+            wrong_plan = "it is not what was approved: the plan is of" in text
+            assert wrong_plan or "[allow] approve" in text
     assert worker.started == [good.id]

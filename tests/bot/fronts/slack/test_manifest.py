@@ -12,6 +12,7 @@ from baton.command import Command
 from baton.extensions import installed
 from bot.alerting.commands.command import AlertsCommand
 from bot.builtins.run import RunCommand
+from bot.builtins.versions import VersionsCommand
 from bot.fronts.slack.listeners.app import is_ours
 from bot.fronts.slack.listeners.names import SLASH_COMMANDS
 from bot.fronts.slack.web_api import scopes
@@ -25,7 +26,8 @@ SLACK = ROOT / "bot" / "fronts" / "slack"
 
 def test_its_slash_commands_are_the_registered_ones() -> None:
     """What people can type is listened to, and what we listen to can be typed."""
-    named = [*installed(), AlertsCommand.name, RunCommand.name, ScheduleCommand.name]
+    ours = (AlertsCommand, RunCommand, ScheduleCommand, VersionsCommand)
+    named = [*installed(), *(command.name for command in ours)]
     typed = {command["command"] for command in COMMANDS}
     assert typed == {"/baton", *(f"/{name}" for name in named)}
     assert all(is_ours(one, named) for one in typed)

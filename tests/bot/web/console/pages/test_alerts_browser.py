@@ -47,7 +47,7 @@ async def test_the_sections_leave_room_on_a_phone(open_console: OpenConsole) -> 
         page = await opened(context, "/alerts")
         found = [await one.bounding_box() for one in await page.locator(".sections a").all()]
         boxes = [box for box in found if box is not None]
-        assert len(boxes) == len(found) == 8
+        assert len(boxes) == len(found) == 9
         assert len({round(box["y"]) for box in boxes}) == 2
         assert all(box["x"] >= 0 and box["x"] + box["width"] <= NARROW for box in boxes)
         assert all(box["height"] >= 32 and box["width"] >= 60 for box in boxes)
