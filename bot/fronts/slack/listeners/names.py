@@ -9,7 +9,10 @@ from collections.abc import Iterable
 from bot.fronts.slack.listeners.payloads import OWN_COMMAND
 
 SLASH_COMMANDS = frozenset(
-    {"alerts", "deploy", "ping", "rollback", "run", "schedule", "servers", "versions"}
+    (
+        *("alerts", "deploy", "lock", "ping", "rollback", "run", "schedule", "servers", "unlock"),
+        *("versions", "why"),
+    )
 )
 """The commands that manifest.yml gives a slash command of their own."""
 

@@ -11,8 +11,11 @@ import yaml
 from baton.command import Command
 from baton.extensions import installed
 from bot.alerting.commands.command import AlertsCommand
+from bot.builtins.locking.lock import LockCommand
+from bot.builtins.locking.unlock import UnlockCommand
 from bot.builtins.run import RunCommand
 from bot.builtins.versions import VersionsCommand
+from bot.builtins.why import WhyCommand
 from bot.fronts.slack.listeners.app import is_ours
 from bot.fronts.slack.listeners.names import SLASH_COMMANDS
 from bot.fronts.slack.web_api import scopes
@@ -22,12 +25,16 @@ ROOT = Path(__file__).parents[4]
 MANIFEST: dict[str, Any] = yaml.safe_load((ROOT / "manifest.yml").read_text("utf-8"))
 COMMANDS: list[dict[str, Any]] = MANIFEST["features"]["slash_commands"]
 SLACK = ROOT / "bot" / "fronts" / "slack"
+OURS: tuple[type[Command], ...] = (
+    *(AlertsCommand, LockCommand, RunCommand, ScheduleCommand, UnlockCommand),
+    *(VersionsCommand, WhyCommand),
+)
+"""What the bot answers itself and has a slash command of its own."""
 
 
 def test_its_slash_commands_are_the_registered_ones() -> None:
     """What people can type is listened to, and what we listen to can be typed."""
-    ours = (AlertsCommand, RunCommand, ScheduleCommand, VersionsCommand)
-    named = [*installed(), *(command.name for command in ours)]
+    named = [*installed(), *(command.name for command in OURS)]
     typed = {command["command"] for command in COMMANDS}
     assert typed == {"/baton", *(f"/{name}" for name in named)}
     assert all(is_ours(one, named) for one in typed)
@@ -40,9 +47,7 @@ def test_its_hints_name_the_fields() -> None:
     hints = {command["command"]: command.get("usage_hint", "") for command in COMMANDS}
     commands: list[type[Command]] = [
         *(extension.command for extension in installed().values()),
-        AlertsCommand,
-        RunCommand,
-        ScheduleCommand,
+        *OURS,
     ]
     for command in commands:
         assert hints[f"/{command.name}"] == command.usage().partition(" ")[2]
