@@ -6,25 +6,23 @@ restarted and checked as by a deploy, by the same settings (`[deploy.shop]`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from datetime import datetime
-from typing import Any, ClassVar
+from collections.abc import Sequence
+from typing import ClassVar
 
 from pydantic import Field
 from typing_extensions import override
 
-from baton.bus.messages import ReleaseFacts, State, now
+from baton.bus.messages import ReleaseFacts, State
 from baton.command import Command
-from baton.consumer import Consumer, Extension, TimeLimit
+from baton.consumer import Extension
 from baton.errors import Failed, Refused
 from baton.fields import Host, Name
 from baton.outcome import Outcome, RunReport, counted, named
 from baton.run import Run
-from baton.server import Server
-from commands.deploy.consumer import settings_of
+from commands.deploy.app_consumer import AppConsumer
 from commands.deploy.lock import DeployLock, LockNote, deploy_lock
 from commands.deploy.releases import ReleaseName, Releases, cannot
-from commands.deploy.settings import AppSettings, DeploySettings
+from commands.deploy.settings import AppSettings
 from commands.deploy.steps import Steps
 from commands.deploy.switch import Live, Switch
 
@@ -63,34 +61,17 @@ class Rollback(Command):
         return Outcome(f"back on {'; '.join(parts)}")
 
 
-class RollbackConsumer(Consumer[Rollback]):
+class RollbackConsumer(AppConsumer[Rollback]):
     """The consumer rolls back the apps that this server deploys."""
 
     command: ClassVar[type[Command]] = Rollback
-    settings_type = DeploySettings
-    settings_table: ClassVar[str] = "deploy"
-
-    def __init__(
-        self, server: Server, settings: Any = None, clock: Callable[[], datetime] = now
-    ) -> None:
-        super().__init__(server, settings)
-        self._apps: dict[str, AppSettings] = settings.root if settings is not None else {}
-        self._clock = clock
-
-    @override
-    def time_limit(self, run: Run[Rollback]) -> TimeLimit:
-        settings = self._apps.get(run.command.app)
-        if settings is None:
-            return super().time_limit(run)
-        setting = f"timeout of [deploy.{run.command.app}]"
-        return TimeLimit(settings.timeout, setting, settings.rollback_time)
 
     @override
     async def process_message(self, run: Run[Rollback]) -> None:
         """Roll back. Raises Refused if there is nothing to go back to, or Failed with what is live
         now."""
         command = run.command
-        settings = settings_of(command.app, command.environment, self._apps, self.server)
+        settings = self.settings_of(command)
         if not settings.path.is_dir():
             raise Refused(f"{command.app} was never deployed to this server.")
         note = LockNote(

@@ -3,7 +3,9 @@
 command       what can be requested, and how the outcome reads
 settings      what an agent's configuration says about an app: `[deploy.shop]`
 consumer      takes a request: what is refused, and one deploy at a time
-deployment    the order of things, and the rollback
+app_consumer  what that and the one of rollbacks share
+deployment    the order of things
+switch        from one release to another, and back if the new one does not serve
 survey        what a deploy would do, before it is let start
 source        a ref of git, or a configured program, into a release
 archive       a tar file at an address, with its checksum, into a release

@@ -6,41 +6,30 @@ It refuses what this server is not configured for, and a second deploy at the sa
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime
-from typing import Any, ClassVar
+from collections.abc import Iterable, Mapping
+from typing import ClassVar
 
 from typing_extensions import override
 
-from baton.bus.messages import ReleaseFacts, now
+from baton.bus.messages import ReleaseFacts
 from baton.bus.plans import SurveyFacts
 from baton.command import Command
-from baton.consumer import Consumer, TimeLimit
 from baton.errors import Failed, Refused
 from baton.run import Run
-from baton.server import Server
-from baton.text.words import did_you_mean
+from commands.deploy.app_consumer import AppConsumer
 from commands.deploy.command import Deploy
 from commands.deploy.deployment import Deployment
 from commands.deploy.lock import LockNote, deploy_lock
 from commands.deploy.releases import Releases, cannot
-from commands.deploy.settings import AppSettings, DeploySettings
+from commands.deploy.settings import AppSettings
 from commands.deploy.source import DEFAULT
 from commands.deploy.survey import DeploySurvey, settings_digest
 
 
-class DeployConsumer(Consumer[Deploy]):
+class DeployConsumer(AppConsumer[Deploy]):
     """The consumer deploys the apps that its settings name."""
 
     command: ClassVar[type[Command]] = Deploy
-    settings_type = DeploySettings
-
-    def __init__(
-        self, server: Server, settings: Any = None, clock: Callable[[], datetime] = now
-    ) -> None:
-        super().__init__(server, settings)
-        self._apps: dict[str, AppSettings] = settings.root if settings is not None else {}
-        self._clock = clock
 
     @property
     @override
@@ -57,7 +46,7 @@ class DeployConsumer(Consumer[Deploy]):
     @override
     async def survey(self, command: Deploy) -> SurveyFacts:
         """Return which commit would be live, and what is. Raises Refused."""
-        settings = settings_of(command.app, command.environment, self._apps, self.server)
+        settings = self.settings_of(command)
         values = {
             "app": command.app,
             "environment": command.environment,
@@ -76,21 +65,11 @@ class DeployConsumer(Consumer[Deploy]):
         return found
 
     @override
-    def time_limit(self, run: Run[Deploy]) -> TimeLimit:
-        """Return what the settings of the app say, whatever the request says: they know its
-        steps."""
-        settings = self._apps.get(run.command.app)
-        if settings is None:
-            return super().time_limit(run)
-        setting = f"timeout of [deploy.{run.command.app}]"
-        return TimeLimit(settings.timeout, setting, settings.rollback_time)
-
-    @override
     async def process_message(self, run: Run[Deploy]) -> None:
         """Deploy what is requested. Raises Refused, or Failed with the reason why it is not
         live."""
         command = run.command
-        settings = settings_of(command.app, command.environment, self._apps, self.server)
+        settings = self.settings_of(command)
         pinned = self._pinned(run, settings)
         note = LockNote(
             job=run.request.job,
@@ -123,23 +102,6 @@ class DeployConsumer(Consumer[Deploy]):
                 "was changed. Ask for it again."
             )
         return approved.commit
-
-
-def settings_of(
-    app: str, environment: str, apps: Mapping[str, AppSettings], server: Server
-) -> AppSettings:
-    """Return the settings of `app`, of those of `apps` that `server` has. Raises Refused if it has
-    none, or if it is in another environment."""
-    if environment != server.environment:
-        raise Refused(f"This server is in {server.environment}, not {environment}.")
-    settings = apps.get(app)
-    if settings is None:
-        known = f"configured: {', '.join(sorted(apps))}" if apps else "none configured"
-        raise Refused(
-            f"This server has no [deploy.{app}] in its configuration ({known})."
-            + did_you_mean(app, apps)
-        )
-    return settings
 
 
 def _named(ref: str) -> str:
