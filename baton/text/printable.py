@@ -14,6 +14,7 @@ ESCAPES = re.compile(
     # OSC and other strings: titles, links, the clipboard
     r"|(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)?"
     r"|\x1b[ -/]*[0-~]?"
+    r"|\x9b"  # the beginning of a CSI that was broken off: what follows must not complete it
 )
 """Escape sequences: what `without_escapes` leaves out."""
 _MOST_LEARNED = 20_000

@@ -7,6 +7,8 @@ import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from tests.support.listening import listening
+
 
 class Answering:
     """Answers every request with `status` and `body`, while it is not `silent`. `head` is said
@@ -39,17 +41,11 @@ class Answering:
             lines = (f"HTTP/1.1 {self.status} x", f"Content-Length: {len(self.body)}", *self.head)
             head = "\r\n".join((*lines, "Connection: close", "", ""))
             writer.write(head.encode() + self.body)
-        writer.close()
 
 
 @asynccontextmanager
 async def answering(context: ssl.SSLContext | None = None) -> AsyncIterator[Answering]:
     """One that listens, over TLS if `context` is there."""
     made = Answering("https" if context else "http")
-    server = await asyncio.start_server(made.answer, "127.0.0.1", 0, ssl=context)
-    made.port = server.sockets[0].getsockname()[1]
-    try:
+    async with listening(made.answer, context) as made.port:
         yield made
-    finally:
-        made.silent.set()
-        server.close()

@@ -19,6 +19,7 @@ from baton.bus.messages import Look
 from baton.text.printable import printable
 from commands.probes import NetworkProbe
 from tests.commands.probes.looks import URL, looked, wrong
+from tests.support.listening import listening
 from tests.support.ports import free_port
 from tests.support.web import Answering, answering
 
@@ -93,8 +94,7 @@ async def test_a_server_that_drops_idle_connections_is_well() -> None:
         writer.close()
         dropped += 1
 
-    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
-        port = server.sockets[0].getsockname()[1]
+    async with listening(answer) as port:
         probe = NetworkProbe()
         for number in range(3):
             assert await probe.wrong(Look(url=f"http://127.0.0.1:{port}/")) == ""

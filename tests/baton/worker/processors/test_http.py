@@ -14,6 +14,7 @@ from baton.errors import Blocked, Failed, SettingsError
 from baton.worker.processors import http
 from baton.worker.processors.runner import Runner
 from tests.baton.worker.stage import PLAIN, Said, build, runner, work
+from tests.support.listening import listening
 from tests.support.wait import until
 
 Answer = str | Callable[[asyncio.StreamWriter], Awaitable[None]]
@@ -60,17 +61,13 @@ class Service:
                 await writer.drain()
         except (ConnectionError, asyncio.IncompleteReadError):
             pass
-        finally:
-            writer.close()
 
 
 @pytest.fixture
 async def service() -> AsyncIterator[Service]:
     made = Service()
-    server = await asyncio.start_server(made.answer, "127.0.0.1", 0)
-    made.port = server.sockets[0].getsockname()[1]
-    yield made
-    server.close()
+    async with listening(made.answer) as made.port:
+        yield made
 
 
 def reply(status: str, body: object = "", kind: str = "application/json", **head: str) -> str:
