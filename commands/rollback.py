@@ -6,13 +6,16 @@ restarted and checked as by a deploy, by the same settings (`[deploy.shop]`).
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import ClassVar
 
 from pydantic import Field
 from typing_extensions import override
 
 from baton.bus.messages import ReleaseFacts, State
+from baton.bus.plans import SurveyFacts
 from baton.command import Command
 from baton.consumer import Extension
 from baton.errors import Failed, Refused
@@ -21,9 +24,10 @@ from baton.outcome import Outcome, RunReport, counted, named
 from baton.run import Run
 from commands.deploy.app_consumer import AppConsumer
 from commands.deploy.lock import DeployLock, LockNote, deploy_lock
-from commands.deploy.releases import ReleaseName, Releases, cannot
+from commands.deploy.releases import ReleaseName, Releases, cannot, ref_in
 from commands.deploy.settings import AppSettings
 from commands.deploy.steps import Steps
+from commands.deploy.survey import label, settings_digest
 from commands.deploy.switch import Live, Switch
 
 
@@ -38,6 +42,7 @@ class Rollback(Command):
     name: ClassVar[str] = "rollback"
     example: ClassVar[str] = "/rollback shop prod"
     timeout: ClassVar[float] = 3600.0
+    surveys: ClassVar[bool] = True
 
     app: Name = Field(description="the app to roll back")
     environment: Name = Field(description="the environment, such as prod")
@@ -67,11 +72,24 @@ class RollbackConsumer(AppConsumer[Rollback]):
     command: ClassVar[type[Command]] = Rollback
 
     @override
+    async def survey(self, command: Rollback) -> SurveyFacts:
+        """Return to which release it would go back, and what is live. Raises Refused."""
+        settings = self.settings_of(command)
+        releases = Releases(settings.path)
+        found = await asyncio.to_thread(_target, command, releases)
+        return SurveyFacts(
+            commit=found.commit or found.release,
+            live=label(found.live, found.live_commit),
+            settings=settings_digest(settings),
+        )
+
+    @override
     async def process_message(self, run: Run[Rollback]) -> None:
         """Roll back. Raises Refused if there is nothing to go back to, or Failed with what is live
         now."""
         command = run.command
         settings = self.settings_of(command)
+        approved = self.approved(run, settings)
         if not settings.path.is_dir():
             raise Refused(f"{command.app} was never deployed to this server.")
         note = LockNote(
@@ -82,12 +100,14 @@ class RollbackConsumer(AppConsumer[Rollback]):
         )
         try:
             with deploy_lock(settings.path, note) as lock:
-                await _roll_back(run, settings, lock)
+                await _roll_back(run, settings, lock, approved)
         except OSError as error:
             raise Failed(cannot(error, settings.path)) from error
 
 
-async def _roll_back(run: Run[Rollback], settings: AppSettings, lock: DeployLock) -> None:
+async def _roll_back(
+    run: Run[Rollback], settings: AppSettings, lock: DeployLock, approved: SurveyFacts | None
+) -> None:
     releases = Releases(settings.path)
     values = {"app": run.command.app, "environment": run.command.environment, "host": run.host}
     total = 1 + (settings.restart is not None) + (settings.health is not None)
@@ -97,9 +117,12 @@ async def _roll_back(run: Run[Rollback], settings: AppSettings, lock: DeployLock
         releases.prepare()
         await switch.clean_up()
         previous = Live.now(releases)
-        name = _chosen(run.command, releases)
-        release, commit = releases.folder / name, releases.commit_of(name)
-        steps.values |= {"commit": commit, "release": str(release)}
+        found = _target(run.command, releases)
+        name, commit = found.release, found.commit
+        if approved is not None and approved.commit != (commit or name):
+            raise Refused(f"It would go back to {name}, which is not what was approved.")
+        release = releases.folder / name
+        steps.values |= {"commit": commit, "ref": ref_in(name), "release": str(release)}
         await switch.to(release, previous)
         await switch.name_left()
     version = ReleaseFacts(release=name, commit=commit).version
@@ -110,6 +133,21 @@ async def _roll_back(run: Run[Rollback], settings: AppSettings, lock: DeployLock
         version=version,
         previous=previous.name,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """The release to go back to, and the one that is live."""
+
+    release: str
+    commit: str
+    live: str
+    live_commit: str
+
+
+def _target(command: Rollback, releases: Releases) -> _Target:
+    name, live = _chosen(command, releases), releases.current() or ""
+    return _Target(name, releases.commit_of(name), live, releases.commit_of(live) if live else "")
 
 
 def _chosen(command: Rollback, releases: Releases) -> str:

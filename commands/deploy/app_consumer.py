@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from typing_extensions import override
 
 from baton.bus.messages import now
+from baton.bus.plans import SurveyFacts
 from baton.command import Command
 from baton.consumer import Consumer, TimeLimit
 from baton.errors import Refused
@@ -16,6 +17,7 @@ from baton.run import C, Run
 from baton.server import Server
 from baton.text.words import did_you_mean
 from commands.deploy.settings import AppSettings, DeploySettings
+from commands.deploy.survey import settings_digest
 
 
 class AppConsumer(Consumer[C]):
@@ -41,6 +43,30 @@ class AppConsumer(Consumer[C]):
             return super().time_limit(run)
         setting = f"timeout of [deploy.{app}]"
         return TimeLimit(settings.timeout, setting, settings.rollback_time)
+
+    def approved(self, run: Run[C], settings: AppSettings) -> SurveyFacts | None:
+        """Return what was approved for this server; None if nobody was asked.
+
+        Raises Refused if these are not the settings that were approved, or if what would change
+        could not be known then: nobody agreed to whatever it is now.
+        """
+        plan = run.request.plan
+        approved = None if plan is None else plan.of_host(self.server.fqdn)
+        if approved is None:
+            return None
+        if approved.problem:
+            raise Refused(
+                "What would change here could not be known when it was approved "
+                f"({approved.problem}). Nothing was changed. Ask for it again."
+            )
+        mine = settings_digest(settings)
+        if approved.settings != mine:
+            raise Refused(
+                f"The settings of {run.command.target.app} on this server are not those that were "
+                f"approved ({mine[:15]}, approved: {approved.settings[:15] or 'none'}). Nothing "
+                "was changed. Ask for it again."
+            )
+        return approved
 
     def settings_of(self, command: Command) -> AppSettings:
         """Return the settings of the app that `command` is for. Raises Refused if this server has

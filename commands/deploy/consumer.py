@@ -14,14 +14,13 @@ from typing_extensions import override
 from baton.bus.messages import ReleaseFacts
 from baton.bus.plans import SurveyFacts
 from baton.command import Command
-from baton.errors import Failed, Refused
+from baton.errors import Failed
 from baton.run import Run
 from commands.deploy.app_consumer import AppConsumer
 from commands.deploy.command import Deploy
 from commands.deploy.deployment import Deployment
 from commands.deploy.lock import LockNote, deploy_lock
 from commands.deploy.releases import Releases, cannot
-from commands.deploy.settings import AppSettings
 from commands.deploy.source import DEFAULT
 from commands.deploy.survey import DeploySurvey, settings_digest
 
@@ -70,7 +69,8 @@ class DeployConsumer(AppConsumer[Deploy]):
         live."""
         command = run.command
         settings = self.settings_of(command)
-        pinned = self._pinned(run, settings)
+        approved = self.approved(run, settings)
+        pinned = "" if approved is None else approved.commit
         note = LockNote(
             job=run.request.job,
             requester=run.request.requester.label,
@@ -83,25 +83,6 @@ class DeployConsumer(AppConsumer[Deploy]):
                 await Deployment(run, settings, lock, self._clock, pinned).carry_out()
         except OSError as error:
             raise Failed(cannot(error, settings.path)) from error
-
-    def _pinned(self, run: Run[Deploy], settings: AppSettings) -> str:
-        """Return the commit that was approved; empty if nobody was asked, or if it could not be
-        known then.
-
-        Raises Refused if these are not the settings that were approved.
-        """
-        plan = run.request.plan
-        approved = None if plan is None else plan.of_host(self.server.fqdn)
-        if approved is None:
-            return ""
-        mine = settings_digest(settings)
-        if approved.settings != mine:
-            raise Refused(
-                f"The settings of {run.command.app} on this server are not those that were "
-                f"approved ({mine[:15]}, approved: {approved.settings[:15] or 'none'}). Nothing "
-                "was changed. Ask for it again."
-            )
-        return approved.commit
 
 
 def _named(ref: str) -> str:

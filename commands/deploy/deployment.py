@@ -85,6 +85,7 @@ class Deployment:
             self.run.notify_info(left, step="prune")
         release = await self._built()
         previous = Live.now(self.releases)
+        self.releases.note_before(release.name)
         try:
             await self.switch.to(release, previous)
         except BaseException:
@@ -164,9 +165,7 @@ class Deployment:
                 self._sha256 = await self.archive.fetched(self.ref)
                 self._approved(f"{SHA256}{self._sha256}")
             elif self.mirror is not None:
-                # what was approved, wherever the branch leads by now
-                name, commit = await self.mirror.fetched(self._pinned or self.ref)
-                self.ref = self.ref if self._pinned else name
+                self.ref, commit = await self.mirror.fetched(self.ref, self._pinned)
                 self._approved(commit)
         except source.NoSuchRef as error:
             text = self.steps.secrets.mask(str(error))

@@ -3,6 +3,7 @@
 releases/20261124055501-v2     each as Capistrano lays it out
 releases/….failed              one that failed, to look into until the next deploy
 releases/….removing            one that could not be removed whole; tried again by the next deploy
+.before.json                   what was live when each was deployed: where a rollback goes
 shared/                        what outlives a release, linked into each
 current -> releases/…          switched atomically
 """
@@ -10,6 +11,7 @@ current -> releases/…          switched atomically
 from __future__ import annotations
 
 import errno
+import json
 import os
 import re
 import shutil
@@ -34,6 +36,8 @@ _OURS = re.compile(r"^\d{14}(-[^/]*)?$")
 _FAILED = ".failed"
 _REMOVING = ".removing"
 REVISION = "REVISION"
+BEFORE = ".before.json"
+"""What was live when each release was deployed, by name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +61,7 @@ class Releases:
         for folder in (self.folder, self.path / "shared"):
             folder.mkdir(parents=True, exist_ok=True)
         if os.path.lexists(self.link) and not self.link.is_symlink():
-            raise Failed(f"{self.link} is not a link to a release: move it away, and deploy again")
+            raise Failed(f"{self.link} is not a link to a release: move it away, and try again")
 
     def pointer(self) -> str | None:
         """Return what `current` holds, whoever made it; None if there is no such link."""
@@ -78,10 +82,33 @@ class Releases:
         return served.relative_to(folder).parts[0]
 
     def before(self, name: str) -> str:
-        """Return the newest release that is older than `name` and did not fail: that to which a
-        rollback goes. It is empty if there is none."""
-        older = [one for one in self.good() if one < name]
-        return older[-1] if older else ""
+        """Return the release to which a rollback from `name` goes: what was live when `name` was
+        deployed, as far as that is noted and still there, else the newest older one that did not
+        fail. It is empty if there is none."""
+        good, noted, seen = self.good(), self._noted(), {name}
+        found = noted.get(name, "")
+        while found and found not in good and found not in seen:
+            seen.add(found)
+            found = noted.get(found, "")
+        older = [one for one in good if one < name]
+        return found if found in good and found != name else older[-1] if older else ""
+
+    def note_before(self, name: str) -> None:
+        """Note that what is live now is what a rollback from `name` goes to."""
+        there = set(self.good())
+        noted = {one: old for one, old in self._noted().items() if one in there}
+        noted[name] = self.current() or ""
+        new = self.path / ".before.new"
+        new.write_text(json.dumps(noted), "utf-8")
+        os.replace(new, self.path / BEFORE)
+
+    def _noted(self) -> dict[str, str]:
+        try:
+            found = json.loads((self.path / BEFORE).read_text("utf-8"))
+        except (OSError, ValueError):
+            return {}
+        pairs = found.items() if isinstance(found, dict) else ()
+        return {name: old for name, old in pairs if isinstance(old, str)}
 
     def good(self) -> list[str]:
         """Return the releases that did not fail, oldest first."""
@@ -163,7 +190,7 @@ class Releases:
             if name.endswith("/"):
                 shared.mkdir(parents=True, exist_ok=True)
             elif not shared.exists():
-                raise Failed(f"the shared file {shared} is missing: put it there, and deploy again")
+                raise Failed(f"the shared file {shared} is missing: put it there, and try again")
             parent = _inside(release, name)
             if place.is_symlink() or place.is_file():
                 place.unlink()
@@ -182,7 +209,8 @@ class Releases:
             self._remove(name)
 
     def prune(self, keep: int) -> list[OSError]:
-        """Remove what failed, and all but the newest `keep` releases and the live one.
+        """Remove what failed, and all but the newest `keep` releases, the live one, and that to
+        which a rollback from it goes; of one that is kept, the live one alone.
 
         Returns what prevented it from removing some of them. What does not have a name of ours is
         never touched.
@@ -190,7 +218,8 @@ class Releases:
         found = [e.name for e in os.scandir(self.folder) if e.is_dir(follow_symlinks=False)]
         ours = sorted(name for name in found if _OURS.match(name))
         good = [name for name in ours if not name.endswith((_FAILED, _REMOVING))]
-        kept = {*good[-keep:], self.current()}
+        live = self.current()
+        kept = {*good[-keep:], live, self.before(live) if live and keep > 1 else ""}
         problems = []
         for name in ours:
             if name not in kept:
@@ -206,6 +235,11 @@ class Releases:
         if not name.endswith(_REMOVING):
             folder = folder.rename(self.folder / f"{name}{_REMOVING}")
         _remove(folder)
+
+
+def ref_in(name: str) -> str:
+    """Return the ref that the name of a release tells."""
+    return name.partition("-")[2] or name
 
 
 def commit_in(folder: Path) -> str:
@@ -262,8 +296,8 @@ def cannot(error: OSError, path: Path) -> str:
     """Return what `error` means to people, and what to do."""
     where = error.filename or path
     advice = {
-        "ENOSPC": "free some disk, and deploy again",
-        "EDQUOT": "the quota is used up: free some disk, and deploy again",
+        "ENOSPC": "free some disk, and try again",
+        "EDQUOT": "the quota is used up: free some disk, and try again",
         "EROFS": "the disk is mounted read-only",
         "EACCES": f"let the agent's user (id {os.geteuid()}) write there",
         "EPERM": f"let the agent's user (id {os.geteuid()}) write there",

@@ -8,6 +8,7 @@ served. Submodules are not fetched. The mirror is a cache: one that is damaged i
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import re
 import shutil
@@ -54,17 +55,18 @@ class GitMirror:
         self._steps = steps
         self._old = folder.exists()
 
-    async def fetched(self, ref: str) -> tuple[str, str]:
-        """Return the name and the commit of `ref`, once all branches and tags are fetched.
+    async def fetched(self, ref: str, pinned: str = "") -> tuple[str, str]:
+        """Return the name and the commit of `ref`, once all branches and tags are fetched; with
+        `pinned` that commit, wherever `ref` leads by now.
 
         The name is `ref`, or that of the repository's default branch. Raises NoSuchRef, and Failed
         with git's words if the repository cannot be fetched.
         """
         try:
-            return await self._fetched(ref)
+            return await self._fetched(ref, pinned)
         except Failed as error:
             await self._anew(error)
-            return await self._fetched(ref)
+            return await self._fetched(ref, pinned)
 
     async def write(self, commit: str, release: Path) -> None:
         """Write the files of `commit` into `release`, which is empty. Raises Failed."""
@@ -86,7 +88,14 @@ class GitMirror:
         (self._folder / "gc.pid").unlink(missing_ok=True)
         await self._git("-c", "gc.autoDetach=false", "gc", "--auto", "--quiet")
 
-    async def _fetched(self, ref: str) -> tuple[str, str]:
+    async def _fetched(self, ref: str, pinned: str) -> tuple[str, str]:
+        if not pinned:
+            return await self._found(ref)
+        with contextlib.suppress(NoSuchRef):  # its branch may be gone, and the commit still there
+            ref, _ = await self._found(ref)
+        return ref, await self._resolve(pinned)
+
+    async def _found(self, ref: str) -> tuple[str, str]:
         if ref != DEFAULT:
             await self._update()
             return ref, await self._resolve(ref)

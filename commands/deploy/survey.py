@@ -6,6 +6,7 @@ the app's settings, are read.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import os
@@ -60,9 +61,7 @@ class DeploySurvey:
 
     async def facts(self, ref: str) -> SurveyFacts:
         """Return what a deploy of `ref` would do. What it would fail by is its `problem`."""
-        releases = Releases(self._settings.path)
-        release = releases.current() or ""
-        live = releases.commit_of(release) if release else ""
+        release, live = await asyncio.to_thread(_live, Releases(self._settings.path))
         commit, problem = "", ""
         try:
             commit = await self._commit(ref)
@@ -70,7 +69,7 @@ class DeploySurvey:
             problem = self._secrets.mask(str(error))
         return SurveyFacts(
             commit=commit,
-            live=_label(release, live),
+            live=label(release, live),
             commits=await self._between(live, commit),
             settings=settings_digest(self._settings),
             irreversible=tuple(step.label for step in self._settings.steps if step.irreversible),
@@ -88,8 +87,8 @@ class DeploySurvey:
         return await self._of_git(self._settings.repository, ref)
 
     async def _of_git(self, repository: str, ref: str) -> str:
-        if _WHOLE.fullmatch(ref.lower()):
-            return ref.lower()
+        if _WHOLE.fullmatch(ref.lower()):  # it may be the id of a tag, which is no commit
+            return await self._abbreviated(ref.lower()) or ref.lower()
         where = address(repository)
         names = [one.name for one in candidates(ref) if not one.sha]
         patterns = ["HEAD"] if ref == DEFAULT else [*names, *(f"{one}{_PEELED}" for one in names)]
@@ -155,7 +154,12 @@ class DeploySurvey:
         return ended, "\n".join(said).splitlines()
 
 
-def _label(release: str, commit: str) -> str:
+def _live(releases: Releases) -> tuple[str, str]:
+    release = releases.current() or ""
+    return release, releases.commit_of(release) if release else ""
+
+
+def label(release: str, commit: str) -> str:
     """Return what people call a release, such as `main (1a2b3c4d)`: without the time in its name,
     which differs from server to server, if its commit says which one it is."""
     if not commit:

@@ -19,7 +19,7 @@ from baton.process.leftovers import Running, Trail, end, running
 from baton.run import Run
 from commands.deploy import health_check
 from commands.deploy.lock import DeployLock
-from commands.deploy.releases import Releases, cannot, commit_in
+from commands.deploy.releases import Releases, cannot, commit_in, ref_in
 from commands.deploy.settings import AppSettings
 from commands.deploy.steps import Steps
 
@@ -74,7 +74,7 @@ class Switch:
         self.lock.note(left=tuple(still))
         if still:
             text = _still(still, "of an earlier deploy ")
-            raise Refused(f"One deploy at a time: {text}: stop it, then deploy again.")
+            raise Refused(f"One at a time: {text}: stop it, then try again.")
         if left.release and left.release != self.releases.current():
             self.run.notify_info(f"removing {left.release}, which was interrupted", step=CLEAN_UP)
             await asyncio.to_thread(self.releases.remove, left.release)
@@ -126,11 +126,13 @@ class Switch:
             return "there was no release before, so none is live now"
         if previous.folder is None:
             return (
-                f"`current` points to {previous.name} again; that folder did not exist before the"
-                " deploy either"
+                f"`current` points to {previous.name} again; that folder did not exist"
+                " before either"
             )
         self.steps.values["release"] = str(previous.folder)
         self.steps.values["commit"] = commit_in(previous.folder)
+        if previous.name:
+            self.steps.values["ref"] = ref_in(previous.name)
         self.run.notify_info(f"rolling back to {previous.name}", step=BACK)
         try:
             if self.settings.restart is not None:
@@ -164,6 +166,10 @@ class Switch:
 
         It is not ended: it may be there by intent; what `restart` has left is the app itself.
         """
+        with contextlib.suppress(asyncio.CancelledError):  # too late: the release is live
+            await self._name_left()
+
+    async def _name_left(self) -> None:
         mine = [trail for step, trail in self.steps.trails.items() if step != RESTART]
         self.steps.trails.clear()
         left = await asyncio.to_thread(running, mine)

@@ -171,3 +171,36 @@ def test_the_outcome_names_the_version() -> None:
     assert command.outcome(runs).summary == "back on v1 on web-1; v0 on web-2"
     runs = [run("web-1", "v1"), run("web-2", "", State.FAILED)]
     assert command.outcome(runs).summary == "1 of 2 succeeded, 1 failed"
+
+
+async def test_a_rollback_never_goes_to_what_was_rolled_back_from(
+    make_kit: MakeKit, shop: Path, back: Any, repository: Repository
+) -> None:
+    """It goes to what was live when the bad one came, also after another deploy, and however
+    few releases are kept."""
+    for version in ("v3", "v4", "v5"):
+        repository.commit(version)
+    first, second, third = await deployed(make_kit, "v1", "v2", "v3")
+    await back().ask("rollback shop prod")
+    assert live(shop) == second
+    (fourth,) = await deployed(make_kit, "v4")
+    await back().ask("rollback shop prod")
+    assert live(shop) == second, "v3 was bad"
+    await back().ask("rollback shop prod")
+    assert live(shop) == first
+    asked = await make_kit(keep=2).ask("deploy shop prod --ref v5")
+    assert asked.state is State.SUCCEEDED
+    await back().ask("rollback shop prod")
+    assert live(shop) == first, "it is kept, though it is old"
+    assert third not in os.listdir(shop / "releases")
+    assert fourth in os.listdir(shop / "releases")
+
+
+async def test_what_would_change_can_be_asked(make_kit: MakeKit, shop: Path, back: Any) -> None:
+    """To which commit it goes, and what is live: people approve that, and nothing else."""
+    await deployed(make_kit, "v1", "v2")
+    (consumer,) = back().consumers
+    facts = await consumer.survey(Rollback(app="shop", environment="prod"))
+    assert len(facts.commit) == 40
+    assert facts.live.startswith("v2 (")
+    assert facts.settings
