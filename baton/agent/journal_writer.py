@@ -196,6 +196,10 @@ class JournalWriter:
             return given(db) if change is None else change.alone(db, given)
         except (sqlite3.IntegrityError, sqlite3.DataError, OverflowError) as error:
             return journal_error(self.path, error)
+        except WriteLost as error:
+            if change is None:
+                raise
+            return journal_error(self.path, error)  # its row is gone: the others are not
 
     def _prune(self, db: sqlite3.Connection) -> None:
         """Delete what is older than RETENTION and was reported, every PRUNE_INTERVAL."""

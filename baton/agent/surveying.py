@@ -26,6 +26,10 @@ log = structlog.get_logger(__name__)
 
 MAX_CONCURRENT = 4
 """Surveys at a time on one agent; more wait, until their deadline."""
+MOST_WAITING = 100
+"""Surveys that are here at a time; whoever sends more hears nothing of the rest."""
+LONGEST = 60.0
+"""Seconds, at most, until whose deadline one is answered."""
 
 
 class SurveyConsumer:
@@ -47,6 +51,9 @@ class SurveyConsumer:
 
     def start(self, survey: Survey) -> None:
         """Find it out, and report it."""
+        if len(self._tasks) >= MOST_WAITING:
+            log.warning("a survey is left out: too many wait", survey=survey.id)
+            return
         task = asyncio.create_task(self._run(survey), name=f"survey {survey.id}")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -60,7 +67,7 @@ class SurveyConsumer:
 
     async def _run(self, survey: Survey) -> None:
         try:
-            async with asyncio.timeout(time_to_live(survey)), self._free:
+            async with asyncio.timeout(min(time_to_live(survey) or 0.0, LONGEST)), self._free:
                 facts = await self._found(survey)
         except TimeoutError:
             log.warning("a survey did not end in time", survey=survey.id)

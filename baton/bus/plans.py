@@ -22,6 +22,11 @@ _SHOWN = 5
 Steps = Annotated[tuple[Line, ...], at_most(MAX_STEPS)]
 
 
+MOST_BYTES = 64_000
+"""Bytes of a plan that a request carries, at most; of a longer one it has the part of its
+server."""
+
+
 class SurveyFacts(BaseModel):
     """What a server says that a command would do on it.
 
@@ -60,6 +65,11 @@ class Plan(BaseModel):
     def hosts(self) -> list[str]:
         """Return its servers, by name."""
         return sorted(host for group in self.servers for host in group.hosts)
+
+    @property
+    def fits(self) -> bool:
+        """Whether a request can carry all of it."""
+        return len(self.model_dump_json()) <= MOST_BYTES
 
     def only(self, host: str) -> Plan:
         """Return the part of it that is about `host`: of a plan that is too long for a request."""

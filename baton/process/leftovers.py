@@ -121,13 +121,10 @@ class Trail:
                 if child not in picked:
                     picked.add(child)
                     new.append(child)
-        me = os.getpid()
-        picked.discard(me)
-        KNOWN.update(
-            (pid, table[pid].born)
-            for pid in picked
-            if table[pid].parent == me and pid not in DIRECT
-        )
+        picked.discard(os.getpid())
+        # also those whose parent is just ending: they become our children when it has
+        KNOWN.update((pid, table[pid].born) for pid in picked if pid not in DIRECT)
+        KNOWN.intersection_update((pid, stat.born) for pid, stat in table.items())
         self._seen |= {pid: table[pid].born for pid in picked}
         return picked
 

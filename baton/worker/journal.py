@@ -144,9 +144,10 @@ class WorkJournal(JournalWriter):
         )
         return await self.change(_TAKE, row)
 
-    async def start(self, job: Incoming) -> None:
-        """Remember that `job` starts now. Raises JournalUnavailable: then it must not."""
-        await self.change(_START, _key(job))
+    async def start(self, job: Incoming) -> bool:
+        """Remember that `job` starts now; False if it is not here any more, since the file is
+        another one: then it must not start, nor if this raises JournalUnavailable."""
+        return await self.change(_START, _key(job)) is None
 
     async def give_up(self, job: Incoming) -> None:
         """Remember that another worker has `job`."""
@@ -300,7 +301,11 @@ def _move(stage: Stage, change: str) -> Change[None]:
     return Change(sql, alone)
 
 
-_START = _move(Stage.TAKEN, "stage = 'started'")
+def _start(db: sqlite3.Connection, key: Sequence[Any]) -> bool | None:
+    return None if db.execute(_START.sql, key).rowcount else False
+
+
+_START: Change[bool] = Change(_move(Stage.TAKEN, "stage = 'started'").sql, _start)
 _GIVE_UP = _move(Stage.TAKEN, "stage = 'yielded', reported = 1, body = NULL, headers = '{}'")
 _UNPARK = _move(Stage.PARKING, "stage = 'taken'")
 

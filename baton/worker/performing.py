@@ -30,6 +30,10 @@ WORKER_RESTARTED = Verdict(
     State.INTERRUPTED,
     "the worker was restarted during the job; check what it had done before you run it again",
 )
+LOST_BY_JOURNAL = Verdict(
+    State.INTERRUPTED,
+    "it had not begun, and the journal of this worker was moved away meanwhile: ask for it again",
+)
 NOT_SERVED = Verdict(
     State.INTERRUPTED,
     "it had not begun, and its worker does not serve that queue any more",

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import structlog
 
@@ -22,6 +22,8 @@ log = structlog.get_logger(__name__)
 
 HOLD = 5.0
 """Seconds for which a job that was handed out waits here for a slot; then it is given back."""
+RETRY = 5.0
+"""Seconds until consumers that RabbitMQ refuses are tried again."""
 MOMENT = 0.1
 """Seconds for which a job waits for another one to end before the consumers are paused."""
 GATHER = 0.05
@@ -92,7 +94,7 @@ class Slots:
             self._taken += 1
             return Slot(self)
         self._pause()
-        return Slot(self) if await _wait(self._entering, HOLD) else None
+        return Slot(self) if await _wait(self._entering, HOLD, self._not_used) else None
 
     async def enter_left(self) -> Slot:
         """Take a slot for a job that an earlier life left, ahead of what arrives. It waits until
@@ -105,8 +107,8 @@ class Slots:
             try:
                 await waiting
             except asyncio.CancelledError:
-                if not waiting.cancelled():  # it was woken in the same turn: the slot is the next's
-                    self.leave(settled=False)
+                if not waiting.cancelled():
+                    self._not_used()
                 raise
         self._now._running += 1
         return Slot(self._now, settled=True)
@@ -178,6 +180,10 @@ class Slots:
     def _has_room(self) -> bool:
         return self._running + 1 + self._coming <= self._concurrency
 
+    def _not_used(self) -> None:
+        """Free a slot whose taker was cancelled in the turn in which it was woken."""
+        self.leave(settled=False)
+
     def _rested(self) -> None:
         self._resting = False
         self._resume()
@@ -216,19 +222,28 @@ class Slots:
             await asyncio.gather(*(each.resume(allowed) for each in self._subscriptions))
         except BatonError as error:
             log.error("no jobs are taken", error=str(error))
-            self._allowed = 0  # tried again when a job ends
+            self._allowed = 0
+            self._resting = True  # a consumer of ours may be back before we try again: it is paused
+            asyncio.get_running_loop().call_later(RETRY, self._rested)
         finally:
             self._resuming = None
 
 
-async def _wait(queue: deque[asyncio.Future[bool]], seconds: float) -> bool:
-    """Wait in `queue` until somebody is woken; False if that took too long."""
+async def _wait(
+    queue: deque[asyncio.Future[bool]], seconds: float, not_used: Callable[[], None] | None = None
+) -> bool:
+    """Wait in `queue` until somebody is woken; False if that took too long. `not_used` is called if
+    whoever waits is cancelled in the turn in which it was woken."""
     loop = asyncio.get_running_loop()
     waiting: asyncio.Future[bool] = loop.create_future()
     queue.append(waiting)
     timer = loop.call_later(seconds, _end, waiting, False)
     try:
         return await waiting
+    except asyncio.CancelledError:
+        if not_used is not None and not waiting.cancelled() and waiting.done() and waiting.result():
+            not_used()
+        raise
     finally:
         timer.cancel()
         if waiting in queue:

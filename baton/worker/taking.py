@@ -38,7 +38,7 @@ from baton.agent.manager import MAX_UNREAD
 from baton.agent.trust.trust import Trust
 from baton.agent.verdicts import STOPPED, Verdict
 from baton.bus.channel import Channel, Delivery
-from baton.bus.messages import ENDS_WITHIN, NEXT_LOOK, State, now
+from baton.bus.messages import ENDS_WITHIN, NEXT_LOOK, State, new_id, now
 from baton.errors import Disconnected, JournalUnavailable
 from baton.observer import Observer
 from baton.timing.waiting import wait_at_most
@@ -49,6 +49,7 @@ from baton.worker.incoming import Incoming, Key, read, read_parts
 from baton.worker.journal import Entry, Stage, WorkJournal
 from baton.worker.parking import QUEUED, Parking, given_up, said_of, tier_of
 from baton.worker.performing import (
+    LOST_BY_JOURNAL,
     NOT_SERVED,
     WORKER_RESTARTED,
     Runner,
@@ -291,8 +292,6 @@ class Taking:
         if known.stage is Stage.CANCELLED or not _is_another(active.job, delivery):
             return False
         job = _renamed(active.job)
-        while job.key in self._active:
-            job = _renamed(job)
         del self._active[active.job.key]
         active.job = job
         self._active[job.key] = active
@@ -328,8 +327,9 @@ class Taking:
         verdict = active.asked or (work if isinstance(work, Verdict) else None)
         while verdict is None:
             try:
-                await self._journal.start(job)
-                break
+                if await self._journal.start(job):
+                    break
+                verdict = LOST_BY_JOURNAL
             except JournalUnavailable as error:
                 log.error("journal unavailable: the job waits", error=str(error), job=job.job)
                 if await wait_at_most(JOURNAL_RETRY, self._stopping.wait()):
@@ -399,4 +399,5 @@ def _is_another(job: Incoming, delivery: Delivery) -> bool:
 
 
 def _renamed(job: Incoming) -> Incoming:
-    return replace(job, id=f"{job.id}'")
+    # at random: a number would be looked for among all that came before
+    return replace(job, id="'".join((job.id.partition("'")[0], new_id())))

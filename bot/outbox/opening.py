@@ -12,10 +12,6 @@ from baton.bus.plans import Plan
 from bot.holds import Clear
 from bot.jobs import MIN_SEND_WINDOW, Job, OutboxMessage, RunRecord
 
-MOST_BYTES = 64_000
-"""Bytes of a plan that a request carries, at most; of a longer one it has the part of its
-server."""
-
 
 def opened(
     job: Job, held: Sequence[RunRecord], plan: Plan, clear: Clear, at: datetime, source: str
@@ -27,7 +23,7 @@ def opened(
     window = job.hold.accept_within
     deadline = at + timedelta(seconds=window)
     send_by = at + timedelta(seconds=max(window, MIN_SEND_WINDOW))
-    whole = len(plan.model_dump_json()) <= MOST_BYTES
+    whole = plan.fits
     runs, outbox = [], []
     for run in held:
         environment = job.hold.environments.get(run.host, job.environment)

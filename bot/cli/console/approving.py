@@ -30,6 +30,11 @@ async def signature_of(client: Client, job: str, key: Path | None) -> tuple[str,
     plan = await client.plan(job)
     if plan is None:
         raise ApprovalUnusable(reason=f"{job} waits for nobody, or has no plan yet. See: baton log")
+    if not plan.fits:
+        raise ApprovalUnusable(
+            reason=f"the plan of {job} is for {len(plan.hosts)} servers, too many for a request to "
+            "carry it whole, so no server could count a signature. Ask for fewer at a time"
+        )
     digest, at = plan_digest(plan), datetime.now(UTC).replace(microsecond=0)
     for line in (_what(plan), *plan_words(plan)):
         say(line)

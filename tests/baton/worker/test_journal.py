@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-import pytest
-
 from baton.bus.channel import Envelope
 from baton.errors import JournalUnavailable
 from baton.worker.incoming import Incoming, read
@@ -39,8 +37,7 @@ async def test_what_is_unusual_about_one_job_is_said_of_that_one(tmp_path: Path)
     assert isinstance(refused, JournalUnavailable)
     await asyncio.gather(journal.start(job(4)), journal.start(job(5)))
     await asyncio.gather(journal.end(known), journal.end(job(4)), journal.end(job(4)))
-    with pytest.raises(JournalUnavailable, match="is not in it as taken"):
-        await journal.start(job(4))
+    assert not await journal.start(job(4))
     (left,) = await journal.open_entries()
     assert (left.id, left.stage) == (job(5).id, Stage.STARTED)
     await journal.close()
@@ -56,4 +53,20 @@ async def test_what_was_reported_stays_so_when_a_commit_is_made_anew(tmp_path: P
     journal.mark_reported(one.id, 1)
     await asyncio.gather(journal.take(two), journal.take(two))
     assert [entry.id for entry in await journal.open_entries()] == [two.id]
+    await journal.close()
+
+
+async def test_a_job_that_is_gone_from_the_file_fails_alone(tmp_path: Path) -> None:
+    """As when somebody has moved the file away, as the message of a damaged one says to: it does
+    not start, and those that share its commit are written."""
+    journal = await WorkJournal.open(tmp_path / "journal")
+    one, gone = job(1), job(2)
+    await journal.take(one)
+    moved, other, started = await asyncio.gather(
+        journal.give_up(gone), journal.take(job(3)), journal.start(gone), return_exceptions=True
+    )
+    assert isinstance(moved, JournalUnavailable)
+    assert (other, started) == (None, False)
+    assert await journal.start(one)
+    assert [entry.id for entry in await journal.open_entries()] == [one.id, job(3).id]
     await journal.close()
