@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from baton.bus.api import API
     from baton.bus.channel import Channel
     from baton.bus.connect import connect
-    from baton.bus.messages import Cancel, Facts, Heartbeat, Person, Pong, Request, State, Update
+    from baton.bus.facts import Facts
+    from baton.bus.messages import Cancel, Heartbeat, Person, Pong, Request, State, Update
     from baton.command import Command, Reach
     from baton.consumer import Consumer, Extension
     from baton.errors import BatonError, Blocked, Failed, Refused, UsageError

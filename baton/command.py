@@ -17,7 +17,7 @@ from typing import ClassVar, Protocol, Self
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from baton.arguments import format_arguments, parse_arguments, usage_error
-from baton.bus.messages import Facts
+from baton.bus.facts import Facts
 from baton.errors import UsageError
 from baton.fields import fields_of
 from baton.outcome import Answer, Outcome, RunReport, counted

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Generic
 from pydantic import BaseModel, ConfigDict, JsonValue
 
 from baton.bus.exchanges import command_key
-from baton.bus.messages import ReleaseFacts
+from baton.bus.facts import ReleaseFacts
 from baton.bus.plans import SurveyFacts
 from baton.command import Command
 from baton.run import C, Run

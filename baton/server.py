@@ -15,7 +15,8 @@ from typing import Any
 
 from pydantic import JsonValue, TypeAdapter, ValidationError
 
-from baton.bus.messages import Facts, now
+from baton.bus.facts import Facts
+from baton.bus.messages import now
 from baton.errors import SettingsError
 from baton.fields import Host, meaning
 from baton.settings import ServerTable, validated

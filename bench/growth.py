@@ -17,7 +17,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from baton.bus.messages import Facts, Heartbeat, Person, State, Update, new_id, now
+from baton.bus.facts import Facts
+from baton.bus.messages import Heartbeat, Person, State, Update, new_id, now
 from baton.consumer import Extension
 from baton.extensions import Commands
 from bench import harness

@@ -14,7 +14,8 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection
 
-from baton.bus.messages import Facts, Heartbeat, Person, new_id, now
+from baton.bus.facts import Facts
+from baton.bus.messages import Heartbeat, Person, new_id, now
 from baton.extensions import installed
 from bench import harness
 from bench.harness import Options, median, ms, percentile

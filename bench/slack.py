@@ -19,7 +19,7 @@ from pathlib import Path
 from baton import API, Heartbeat
 from baton.agent.output import key_of
 from baton.bus.exchanges import HEARTBEAT_QUEUE, INPUT, OUTPUT, agent_queue, host_key
-from baton.bus.messages import Facts
+from baton.bus.facts import Facts
 from bench import harness
 from bench.harness import Options, interleaved, median, ms, percentile, rabbit
 from bench.workspace import Drive, Seen

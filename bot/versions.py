@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from baton.bus.messages import Facts, ReleaseFacts, State
+from baton.bus.facts import Facts, ReleaseFacts
+from baton.bus.messages import State
 from baton.command import KnownServer
 from baton.outcome import duration
 from bot.jobs import Job, RunRecord, last_attempts, short_id

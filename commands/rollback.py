@@ -14,7 +14,8 @@ from typing import ClassVar
 from pydantic import Field
 from typing_extensions import override
 
-from baton.bus.messages import ReleaseFacts, State
+from baton.bus.facts import ReleaseFacts
+from baton.bus.messages import State
 from baton.bus.plans import SurveyFacts
 from baton.command import Command
 from baton.consumer import Extension

@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 from typing_extensions import override
 
-from baton.bus.messages import Facts
+from baton.bus.facts import Facts
 from baton.command import Command, Known, KnownServer, Reach
 from baton.consumer import Extension
 from baton.errors import UsageError

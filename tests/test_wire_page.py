@@ -17,17 +17,8 @@ import pytest
 from baton.agent.service import Service
 from baton.agent.settings import AgentSettings
 from baton.bus import exchanges
-from baton.bus.messages import (
-    TYPES,
-    Facts,
-    Person,
-    Request,
-    RunnerFacts,
-    State,
-    Update,
-    decode,
-    now,
-)
+from baton.bus.facts import Facts, RunnerFacts
+from baton.bus.messages import TYPES, Person, Request, State, Update, decode, now
 from baton.bus.signing.key_ring import KeyRing
 from baton.bus.signing.public_key import PublicKey
 from baton.command import KnownServer

@@ -12,7 +12,8 @@ from baton.agent.output import key_of
 from baton.bus.api import API
 from baton.bus.channel import Channel, Link
 from baton.bus.exchanges import OUTPUT
-from baton.bus.messages import Facts, Heartbeat
+from baton.bus.facts import Facts
+from baton.bus.messages import Heartbeat
 from baton.bus.signing.signer import UNSIGNED, Signer
 from baton.errors import BatonError
 from baton.timing.backoff import jittered

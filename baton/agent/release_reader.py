@@ -8,7 +8,7 @@ from typing import Any
 
 import structlog
 
-from baton.bus.messages import ReleaseFacts
+from baton.bus.facts import ReleaseFacts
 from baton.consumer import Consumer
 
 log = structlog.get_logger(__name__)

@@ -20,8 +20,8 @@ from baton.agent.trust.allowance import Allowance
 from baton.agent.trust.trust import Trust
 from baton.bus.channel import Channel
 from baton.bus.connect import connect
+from baton.bus.facts import Facts
 from baton.bus.lifetime import Lifetime
-from baton.bus.messages import Facts
 from baton.bus.signing.signer import UNSIGNED, Signer, signer_of
 from baton.consumer import Consumer
 from baton.errors import ExtensionError, SettingsError

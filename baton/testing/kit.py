@@ -26,7 +26,8 @@ from typing_extensions import override
 from baton.agent.perform import perform
 from baton.agent.service import set_up_consumers
 from baton.agent.verdicts import Verdict
-from baton.bus.messages import Facts, Message, Person, Pong, Request, State, Update, new_id, now
+from baton.bus.facts import Facts
+from baton.bus.messages import Message, Person, Pong, Request, State, Update, new_id, now
 from baton.command import Command, Known, KnownServer
 from baton.consumer import Consumer, Extension
 from baton.errors import ExtensionError

@@ -29,8 +29,9 @@ from baton.bus.exchanges import (
     work_bindings,
     work_queue,
 )
+from baton.bus.facts import Facts
 from baton.bus.lifetime import Lifetime
-from baton.bus.messages import Facts, Message
+from baton.bus.messages import Message
 from baton.bus.signing.signer import UNSIGNED, Signer, signer_of
 from baton.errors import BusRefused, Disconnected, JournalUnavailable, SettingsError
 from baton.fields import meaning

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Collection
 
 import structlog
 
-from baton.bus.messages import Facts
+from baton.bus.facts import Facts
 from baton.errors import BatonError
 from bot.dispatch.policy import Policy
 from bot.dispatch.policy_review import Scene, by_environment, review

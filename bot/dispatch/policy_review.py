@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from baton.bus.messages import Facts
+from baton.bus.facts import Facts
 from baton.outcome import named
 from baton.text.words import did_you_mean
 from bot.dispatch.policy import EVERYBODY, Policy, is_user

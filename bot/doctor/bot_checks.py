@@ -20,7 +20,7 @@ from baton.bus.exchanges import (
     bot_bindings,
     host_key,
 )
-from baton.bus.messages import Facts
+from baton.bus.facts import Facts
 from baton.bus.signing.public_key import PublicKey
 from baton.errors import BatonError
 from baton.extensions import installed

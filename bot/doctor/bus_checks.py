@@ -11,7 +11,8 @@ from baton.bus.api import API
 from baton.bus.channel import BOT_FIRST, Channel, Delivery
 from baton.bus.connect import connect, link_comes_up
 from baton.bus.exchanges import DEAD_QUEUE, DISCOVER, FORMER_QUEUES, INPUT, OUTPUT, Queue
-from baton.bus.messages import Discover, Facts, Heartbeat, decode, new_id, now
+from baton.bus.facts import Facts
+from baton.bus.messages import Discover, Heartbeat, decode, new_id, now
 from baton.bus.urls import option_of
 from baton.errors import BatonError, BusRefused, InvalidMessage, QueueMismatch, Unroutable
 from baton.timing.waiting import wait_at_most

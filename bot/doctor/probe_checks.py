@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from alerts.checks.settings import ProbeTable
-from baton.bus.messages import Facts
+from baton.bus.facts import Facts
 from baton.text.words import did_you_mean
 from bot.doctor.check_result import CheckResult, fail, ok
 from commands.probes import unknown_check

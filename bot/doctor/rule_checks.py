@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from baton.bus.messages import Facts, now
+from baton.bus.facts import Facts
+from baton.bus.messages import now
 from baton.declared import command_names
 from baton.errors import BatonError, SettingsError
 from bot.dispatch.gates.freeze_file import read_freezes

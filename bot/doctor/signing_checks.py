@@ -7,7 +7,7 @@ from pathlib import Path
 
 from baton.agent.settings import AgentSettings
 from baton.agent.trust.settings import Mode
-from baton.bus.messages import Facts
+from baton.bus.facts import Facts
 from baton.bus.signing.private_key import PrivateKey, need_cryptography
 from baton.bus.signing.public_key import PublicKey
 from baton.errors import BatonError

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing_extensions import override
 
 from baton.bus.exchanges import WEEK
-from baton.bus.messages import Facts
+from baton.bus.facts import Facts
 from baton.command import Known, KnownServer, Target
 from baton.errors import UsageError
 from baton.text.words import did_you_mean

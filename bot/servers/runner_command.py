@@ -10,7 +10,8 @@ from typing import Any, ClassVar
 from pydantic import JsonValue, ValidationError
 from typing_extensions import override
 
-from baton.bus.messages import RunnerFacts, State
+from baton.bus.facts import RunnerFacts
+from baton.bus.messages import State
 from baton.command import Command, Reach, Target
 from baton.declared import MAX_ARGUMENTS, RESERVED, Argument, model_of
 from baton.errors import ExtensionError

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from baton.bus.messages import RunnerFacts
+from baton.bus.facts import RunnerFacts
 from baton.command import Command, KnownServer
 from baton.declared import command_names
 from baton.errors import ExtensionError

@@ -10,7 +10,8 @@ from pydantic import ValidationError
 from sqlalchemy import Connection, delete, select, update
 
 from baton.bus.exchanges import WEEK
-from baton.bus.messages import Facts, Heartbeat
+from baton.bus.facts import Facts
+from baton.bus.messages import Heartbeat
 from bot.servers.inventory import LastHeartbeat
 from bot.store.database.sql import AnyRow, upsert
 from bot.store.database.transactions import Database

@@ -11,7 +11,7 @@ from typing import ClassVar
 
 from typing_extensions import override
 
-from baton.bus.messages import ReleaseFacts
+from baton.bus.facts import ReleaseFacts
 from baton.bus.plans import SurveyFacts
 from baton.command import Command
 from baton.errors import Failed

@@ -24,7 +24,7 @@ from typing import Annotated
 
 from pydantic import StringConstraints
 
-from baton.bus.messages import ReleaseFacts
+from baton.bus.facts import ReleaseFacts
 from baton.errors import Failed
 
 ReleaseName = Annotated[

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from baton.bus.messages import Facts, Message, Pong, State, Update
+from baton.bus.facts import Facts
+from baton.bus.messages import Message, Pong, State, Update
 from baton.run import Run, pieces
 from baton.text import excerpt
 from tests.baton.stage import HOST, Work, request

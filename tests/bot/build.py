@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, ClassVar
 
-from baton.bus.messages import Facts, Person, Pong, State, Update
+from baton.bus.facts import Facts
+from baton.bus.messages import Person, Pong, State, Update
 from baton.command import Command, KnownServer, Reach
 from baton.fields import Host, Name, Positional, Ref
 from bot.jobs import Job, Place, RunRecord

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from baton.bus.messages import Facts, Person, ReleaseFacts, State
+from baton.bus.facts import Facts, ReleaseFacts
+from baton.bus.messages import Person, State
 from baton.command import KnownServer
 from bot.jobs import Job, Place, RunRecord
 from bot.versions import Deployed, versions

@@ -17,7 +17,8 @@ from baton.bus.exchanges import (
     host_key,
     work_key,
 )
-from baton.bus.messages import WORKER, Facts, Request, RunnerFacts, State
+from baton.bus.facts import Facts, RunnerFacts
+from baton.bus.messages import WORKER, Request, State
 from tests.bot.world import Agent
 
 MONTHS = ("april", "may", "june")

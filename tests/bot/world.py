@@ -15,11 +15,11 @@ from baton.bus.api import API
 from baton.bus.channel import Channel, Delivery
 from baton.bus.exchanges import DISCOVER, INPUT, OUTPUT, agent_queue, command_key, host_key
 from baton.bus.exchanges import output_key as key_of
+from baton.bus.facts import Facts
 from baton.bus.memory.channel import MemoryBus, MemoryChannel
 from baton.bus.messages import (
     Cancel,
     Discover,
-    Facts,
     Heartbeat,
     Message,
     Pong,

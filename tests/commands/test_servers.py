@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from baton.bus.messages import Facts, SigningFacts
+from baton.bus.facts import Facts, SigningFacts
 from baton.errors import UsageError
 from baton.testing import Kit, seen
 from commands.servers import COLUMNS, extension, insisting

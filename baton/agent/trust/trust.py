@@ -11,7 +11,8 @@ import structlog
 from baton.agent.trust.clocks import forgotten_doubt, time_doubt
 from baton.agent.trust.settings import Mode, SigningTable
 from baton.bus.channel import Envelope
-from baton.bus.messages import Message, SigningFacts, now
+from baton.bus.facts import SigningFacts
+from baton.bus.messages import Message, now
 from baton.bus.signing.header import SIGNATURE
 from baton.bus.signing.key_ring import Doubt, KeyRing
 

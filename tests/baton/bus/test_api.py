@@ -3,7 +3,8 @@ from __future__ import annotations
 import re
 
 from baton.bus.api import to_envelope
-from baton.bus.messages import Discover, Facts, Pong
+from baton.bus.facts import Facts
+from baton.bus.messages import Discover, Pong
 
 
 def pong(job: str) -> Pong:

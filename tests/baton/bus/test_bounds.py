@@ -15,7 +15,8 @@ from pydantic import ValidationError
 
 from baton.bus.bounds import MAX_MESSAGE, MAX_TEXT
 from baton.bus.exchanges import agent_queue, host_key
-from baton.bus.messages import TYPES, Facts, Heartbeat, State, Update, decode, encode
+from baton.bus.facts import Facts
+from baton.bus.messages import TYPES, Heartbeat, State, Update, decode, encode
 from baton.errors import InvalidMessage
 from tests.baton.bus.test_messages import messages
 

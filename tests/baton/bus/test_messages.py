@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from baton.bus.facts import Facts
 from baton.bus.messages import (
     TYPES,
     Cancel,
     Discover,
-    Facts,
     Heartbeat,
     Look,
     Message,

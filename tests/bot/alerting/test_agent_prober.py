@@ -12,8 +12,9 @@ import bot.alerting.agent_prober
 from baton.agent.probing import ProbeResult
 from baton.bus.channel import Delivery, Link
 from baton.bus.exchanges import INPUT, agent_queue, host_key
+from baton.bus.facts import Facts
 from baton.bus.memory.channel import MemoryBus, MemoryChannel
-from baton.bus.messages import Facts, Heartbeat, Look, Probe, Probed, decode, now
+from baton.bus.messages import Heartbeat, Look, Probe, Probed, decode, now
 from bot.alerting.agent_prober import SETTLING_TIME, AgentProber
 from tests.support.servers import make_registry
 from tests.support.wait import until

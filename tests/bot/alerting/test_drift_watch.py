@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 
 from alerts.observation import Observation, Sample
-from baton.bus.messages import Facts, ReleaseFacts, State, now
+from baton.bus.facts import Facts, ReleaseFacts
+from baton.bus.messages import State, now
 from baton.command import Known, KnownServer
 from bot.alerting.drift_watch import DriftWatch
 from bot.store import Store

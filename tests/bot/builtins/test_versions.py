@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from baton.bus.messages import ReleaseFacts, State, now
+from baton.bus.facts import ReleaseFacts
+from baton.bus.messages import State, now
 from bot.dispatch.policy import Policy, Rule
 from bot.dispatch.reply import ReplyKind
 from bot.store import Store

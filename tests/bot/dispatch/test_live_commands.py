@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from baton.bus.channel import Link
-from baton.bus.messages import Facts, Heartbeat, RunnerFacts, now
+from baton.bus.facts import Facts, RunnerFacts
+from baton.bus.messages import Heartbeat, now
 from baton.command import words_of
 from baton.errors import UsageError
 from bot.dispatch.live_commands import LiveCommands

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from alerts.checks.settings import ProbeTable
-from baton.bus.messages import Facts
+from baton.bus.facts import Facts
 from bot.doctor.probe_checks import probes
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from baton.agent.settings import AgentSettings
-from baton.bus.messages import Facts, SigningFacts
+from baton.bus.facts import Facts, SigningFacts
 from baton.bus.signing.private_key import PrivateKey
 from baton.bus.signing.public_key import PublicKey
 from bot.doctor.check_result import Mark

@@ -11,8 +11,9 @@ from alerts import Severity
 from baton.agent.output import key_of
 from baton.bus.api import API
 from baton.bus.exchanges import OUTPUT
+from baton.bus.facts import Facts
 from baton.bus.memory.channel import MemoryChannel
-from baton.bus.messages import Facts, Heartbeat, Message, Pong, Probed, State, Update, now
+from baton.bus.messages import Heartbeat, Message, Pong, Probed, State, Update, now
 from bot.alerting.consumer import AlertConsumer
 from bot.alerting.sink import StoredAlertSink
 from bot.ingest.rejections import Rejections

@@ -12,7 +12,8 @@ from baton.agent.output import key_of
 from baton.bus.api import API, to_envelope
 from baton.bus.channel import Envelope
 from baton.bus.exchanges import BOT_QUEUE, DEAD_QUEUE, OUTPUT
-from baton.bus.messages import Facts, Heartbeat, Message, Pong, Request, State, Update, now
+from baton.bus.facts import Facts
+from baton.bus.messages import Heartbeat, Message, Pong, Request, State, Update, now
 from bot.dispatch.context import Invocation
 from bot.dispatch.planner import plan_job
 from bot.findings import Findings, LoggedFindings

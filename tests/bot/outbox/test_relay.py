@@ -8,7 +8,8 @@ from datetime import timedelta
 
 import pytest
 
-from baton.bus.messages import Facts, Heartbeat, State, now
+from baton.bus.facts import Facts
+from baton.bus.messages import Heartbeat, State, now
 from bot.dispatch.context import Invocation
 from bot.dispatch.planner import plan_job
 from bot.jobs import AuditEntry, OutboxMessage

@@ -7,8 +7,9 @@ from typing import Any
 
 from baton.bus.channel import Envelope, Link
 from baton.bus.exchanges import INPUT
+from baton.bus.facts import Facts
 from baton.bus.memory.channel import MemoryBus, MemoryChannel
-from baton.bus.messages import Facts, Heartbeat, Look, Request, decode, now
+from baton.bus.messages import Heartbeat, Look, Request, decode, now
 from baton.bus.signing.header import SIGNATURE
 from baton.bus.signing.key_ring import KeyRing
 from baton.bus.signing.private_key import PrivateKey

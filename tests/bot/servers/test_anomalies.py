@@ -9,7 +9,8 @@ import pytest
 
 from alerts import Severity
 from baton.bus.channel import Link
-from baton.bus.messages import Facts, Heartbeat
+from baton.bus.facts import Facts
+from baton.bus.messages import Heartbeat
 from bot.servers.anomalies import MAX_SKEW, SHOWN_FOR
 from bot.servers.registry import LINK_SETTLE_TIME, ServerRegistry
 from tests.bot.build import after

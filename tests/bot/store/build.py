@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from baton.bus.exchanges import INPUT, command_key, host_key
-from baton.bus.messages import Facts, Person, Pong, Request, State, Update, new_id
+from baton.bus.facts import Facts
+from baton.bus.messages import Person, Pong, Request, State, Update, new_id
 from bot.jobs import AuditEntry, Job, NewJob, OutboxMessage, Place, RunRecord
 from bot.store import Store
 

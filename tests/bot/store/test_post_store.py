@@ -6,7 +6,8 @@ import asyncio
 from dataclasses import replace
 from typing import Any, cast
 
-from baton.bus.messages import Facts, Heartbeat
+from baton.bus.facts import Facts
+from baton.bus.messages import Heartbeat
 from bot.servers.inventory import LastHeartbeat
 from bot.store import PostRow, Store
 from tests.bot.store.build import CHANNEL, T0, asked, deploy, later

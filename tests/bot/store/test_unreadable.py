@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, text
 
-from baton.bus.messages import Facts, Heartbeat, State
+from baton.bus.facts import Facts
+from baton.bus.messages import Heartbeat, State
 from bot.store import Store
 from tests.bot.store.build import asked, deploy, job_of, later, states
 

@@ -15,7 +15,8 @@ from baton.agent.output import key_of
 from baton.bus.api import API
 from baton.bus.channel import Link
 from baton.bus.exchanges import OUTPUT
-from baton.bus.messages import Facts, Heartbeat, Person, Pong
+from baton.bus.facts import Facts
+from baton.bus.messages import Heartbeat, Person, Pong
 from baton.outcome import duration
 from bot.jobs import Place
 from bot.store import Depths, Store

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from baton.bus.messages import RunnerFacts
+from baton.bus.facts import RunnerFacts
 from baton_slack_testing import Fails, Hang, Person, Reply, SlackServer
 from bot.dispatch.policy import EnvironmentTable, Policy, Rule
 from bot.fronts.slack import SlackChat, Tokens

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from baton.bus.messages import Facts, Pong, State, Update, now
+from baton.bus.facts import Facts
+from baton.bus.messages import Pong, State, Update, now
 from bot.jobs import NewJob, RunRecord, Tail
 from bot.store import Store
 from tests.bot.store.build import (

@@ -11,7 +11,8 @@ from urllib.parse import quote
 from pydantic import Field
 
 from alerts import AlertSettings
-from baton.bus.messages import Facts, Person, State, now
+from baton.bus.facts import Facts
+from baton.bus.messages import Person, State, now
 from baton.command import Command
 from baton.consumer import Extension
 from baton.extensions import Commands

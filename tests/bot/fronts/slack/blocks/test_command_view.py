@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from baton.bus.messages import RunnerFacts
+from baton.bus.facts import RunnerFacts
 from baton.declared import RESERVED, Argument
 from baton.errors import BatonError
 from baton_slack_testing.views import check_view, filled
