@@ -35,13 +35,14 @@ from baton.bus.messages import Message
 from baton.bus.signing.signer import UNSIGNED, Signer, signer_of
 from baton.errors import BusRefused, Disconnected, JournalUnavailable, SettingsError
 from baton.fields import meaning
+from baton.worker.active import Served
 from baton.worker.inbox import Inbox
 from baton.worker.journal import Entry, WorkJournal
 from baton.worker.performing import Runner
 from baton.worker.pybit.status import StatusReports
 from baton.worker.settings import WorkerSettings
 from baton.worker.slots import Slots
-from baton.worker.taking import Served, Taking
+from baton.worker.taking import Taking
 
 log = structlog.get_logger(__name__)
 

@@ -27,7 +27,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -42,6 +42,7 @@ from baton.bus.messages import ENDS_WITHIN, NEXT_LOOK, State, new_id, now
 from baton.errors import Disconnected, JournalUnavailable
 from baton.observer import Observer
 from baton.timing.waiting import wait_at_most
+from baton.worker.active import Active, Served
 from baton.worker.believing import check_stranger, doubt_of
 from baton.worker.claims import Claims
 from baton.worker.ends import Ends
@@ -52,14 +53,13 @@ from baton.worker.performing import (
     LOST_BY_JOURNAL,
     NOT_SERVED,
     WORKER_RESTARTED,
-    Runner,
     Waits,
     perform,
     planned,
     run_of,
 )
 from baton.worker.pybit.status import Status, StatusReports
-from baton.worker.slots import Slot, Slots
+from baton.worker.slots import Slot
 from baton.worker.work import Work
 
 log = structlog.get_logger(__name__)
@@ -68,37 +68,6 @@ JOURNAL_RETRY = 5.0
 """Seconds until a worker whose journal cannot be written is handed jobs again."""
 STOP_TIMEOUT = 15.0
 """Seconds that a draining worker waits for cancelled jobs to clean up."""
-
-
-@dataclass(slots=True)
-class Active:
-    """An active job is being taken, runs, or is being parked; `asked` is how it is to end.
-
-    One that an earlier life left may be `waiting` for a slot.
-    """
-
-    job: Incoming
-    task: asyncio.Task[Any]
-    over: asyncio.Event = field(default_factory=asyncio.Event)
-    asked: Verdict | None = None
-    running: bool = False
-    waiting: bool = False
-
-    def end(self, verdict: Verdict) -> None:
-        """Ask it to end; one that is already ending is left alone."""
-        if self.asked is None:
-            self.asked = verdict
-            if self.running or self.waiting:
-                self.task.cancel()
-
-
-@dataclass(frozen=True, slots=True)
-class Served:
-    """A runner, its slots, and whether other programs made the queue of its jobs."""
-
-    runner: Runner
-    slots: Slots
-    foreign: bool = False
 
 
 class Taking:
