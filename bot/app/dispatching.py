@@ -111,7 +111,7 @@ def assemble_dispatch(
     audit, people, letters = AuditLog(store.audit), Directories(), DeadLetters(channel)
     authorizer = Authorizer(policy, commands)
     planner = Planner(servers, authorizer, source, gates)
-    gatekeeper = Gatekeeper(planner, authorizer, store, clock, gates, freezes)
+    gatekeeper = Gatekeeper(planner, authorizer, store, servers, clock, gates, freezes)
     firer = ScheduleFirer(commands, gatekeeper, audit, people, clock)
     scheduler = Scheduler(store.schedules, firer, people, job_changed, on_result)
     access = ScheduleAccess(commands, store.schedules, servers, authorizer, audit)

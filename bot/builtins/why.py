@@ -22,7 +22,8 @@ Why = Callable[[str, CommandContext], Awaitable[Reply]]
 class WhyCommand(BuiltinCommand):
     """Show what stands in the way of a request, without asking for it.
 
-    Every gate is in the list: permission, freezes, locks. `/deploy shop prod --why` is the same.
+    Every gate is in the list, and whether the servers have the same settings. `/deploy shop prod
+    --why` is the same.
     """
 
     name: ClassVar[str] = "why"

@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from baton.bus.messages import Request, new_id, now
-from baton.command import Command
+from baton.command import Command, Known
 from baton.errors import BatonError
 from bot.dispatch.authorizer import Authorizer, undecided
 from bot.dispatch.context import CommandContext
@@ -22,7 +22,8 @@ from bot.dispatch.gates.freeze_file import FreezesInForce
 from bot.dispatch.gates.lock import LockGate
 from bot.dispatch.gates.looked import Looked
 from bot.dispatch.gates.permission import PermissionGate
-from bot.dispatch.gates.situation import Asked, Gate, Intent, Situation, intent_of
+from bot.dispatch.gates.settings import SettingsGate
+from bot.dispatch.gates.situation import Asked, Gate, Intent, Situation, intent_of, servers_of
 from bot.dispatch.gates.tables import GateTable
 from bot.dispatch.planner import Denied, Planner, title_of
 from bot.dispatch.policy import Refusal
@@ -41,12 +42,14 @@ class Gatekeeper:
         planner: Planner,
         authorizer: Authorizer,
         store: Store,
+        known: Known,
         clock: Callable[[], datetime] = now,
         rules: Sequence[GateTable] = (),
         freezes: FreezesInForce | None = None,
     ) -> None:
         self._planner = planner
         self._authorizer = authorizer
+        self._known = known
         self._locks = store.locks
         self._broken = store.broken_freezes
         self._freezes = freezes or FreezesInForce()
@@ -132,8 +135,10 @@ class Gatekeeper:
             LockGate(),
             ApprovalGate(self._rules),
             ConfirmGate(self._rules),
+            SettingsGate(),
         )
-        situation = Situation(asked, frozenset(), self._clock(), force.locks)
+        servers = servers_of(asked.intent, self._known.servers())
+        situation = Situation(asked, frozenset(), self._clock(), force.locks, servers)
         alone = tuple(gate.look(situation) for gate in gates)
         everything = replace(situation, groups=self._every_group())
         most = tuple(gate.look(everything) for gate in gates)

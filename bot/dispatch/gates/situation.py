@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from baton.bus.facts import Facts
 from baton.bus.messages import Person
-from baton.command import Command
+from baton.command import Command, KnownServer
 from bot.dispatch.gates.finding import Finding
 from bot.dispatch.policy import AccessRequest
 from bot.jobs import Job
@@ -61,6 +62,14 @@ def intent_of_order(asked: AccessRequest) -> Intent:
     return Intent(asked.command, where, asked.app, changes=asked.changes, title=title)
 
 
+def servers_of(intent: Intent, servers: Iterable[KnownServer]) -> tuple[Facts, ...]:
+    """Return what those of `servers` said last that `intent` is for."""
+    here = (each.facts for each in servers if each.facts.environment in intent.environments)
+    if intent.hosts:
+        return tuple(facts for facts in here if facts.host in intent.hosts)
+    return tuple(facts for facts in here if intent.app is None or intent.app in facts.apps)
+
+
 @dataclass(frozen=True, slots=True)
 class Asked:
     """An `intent` of `asker`, whom the front end `directory` knows. `break_glass` is their reason
@@ -75,12 +84,13 @@ class Asked:
 @dataclass(frozen=True, slots=True)
 class Situation:
     """What is `asked` at the moment `now`. `groups` are the user groups that the asker is in;
-    `locks` are the open ones of its environments."""
+    `locks` are the open ones of its environments, `servers` what those that it is for said last."""
 
     asked: Asked
     groups: frozenset[str]
     now: datetime
     locks: tuple[Lock, ...] = ()
+    servers: tuple[Facts, ...] = ()
 
     @property
     def intent(self) -> Intent:
