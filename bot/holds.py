@@ -13,6 +13,11 @@ from baton.bus.messages import Person
 from baton.bus.signing.approval import MOST, Approval
 from baton.bus.signing.approval import Approvals as Signatures
 from baton.outcome import duration
+from bot.rollout.state import RolloutState
+
+ANYBODY = "*"
+"""What stands in a vote beside the names of the rules if its person may ask for the same: it counts
+for the rules that name nobody."""
 
 
 class Verdict(StrEnum):
@@ -72,11 +77,20 @@ class Hold(BaseModel):
     """When it started."""
     signatures: Signatures = ()
     """The approvals that people signed with keys of their own, for servers that count them."""
+    rollout: RolloutState | None = None
+    """How it goes through its servers; None if all begin at once."""
+    undoes: str = ""
+    """The job that it takes back, as was said when that was asked for: no gate is asked again."""
 
     def signed(self, approval: Approval) -> Hold:
         """Return it with one more signature; the last one of each key stays."""
         others = [one for one in self.signatures if one.key != approval.key]
         return self.model_copy(update={"signatures": (*others, approval)[-MOST:]})
+
+    @property
+    def rolling(self) -> bool:
+        """Whether it goes through its servers: it has started, and has to be looked after."""
+        return self.opened is not None and self.rollout is not None and not self.rollout.over
 
     @property
     def warn_at(self) -> datetime:
@@ -94,7 +108,7 @@ class Vote:
     """What `person`, of the chat `directory`, said about a job: one vote each.
 
     `plan` is the digest of what it was about. `groups` are those names of the job's rules that
-    stand for the person: their ID, and groups that they are in.
+    stand for the person: their ID, and groups that they are in; and ANYBODY.
     """
 
     person: Person
@@ -153,7 +167,7 @@ def tally(hold: Hold, votes: Sequence[Vote], plan: str) -> Tally:
     confirmed = any(vote.verdict is Verdict.CONFIRM for vote in about)
     approved = [vote for vote in about if vote.verdict is Verdict.APPROVE]
     counts = tuple(
-        (rule, sum(not rule.of or bool(vote.groups & set(rule.of)) for vote in approved))
+        (rule, sum(bool(vote.groups & set(rule.of or (ANYBODY,))) for vote in approved))
         for rule in hold.approvals
     )
     return Tally(hold.confirm and not confirmed, counts)
@@ -180,8 +194,11 @@ def agreed(votes: Iterable[Vote]) -> str:
 
 
 def expired(hold: Hold, votes: Sequence[Vote], plan: str) -> str:
-    """Return why a job that was held did not start in time: nobody has denied it."""
+    """Return why a job, or a wave of it, that was held did not start in time: nobody has denied
+    it."""
     within = duration((hold.until - hold.since).total_seconds())
+    if hold.opened is not None:
+        return f"its wave did not begin within {within}: {hold.waits or 'no bot was there'}"
     if hold.survey and not plan:
         return f"not started within {within}: its servers did not say what would change"
     found = tally(hold, votes, plan)

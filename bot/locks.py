@@ -46,6 +46,14 @@ class Scope:
             and (not self.hosts or not other.hosts or bool(self.hosts & other.hosts))
         )
 
+    def covers(self, other: Scope) -> bool:
+        """Return whether all of `other` is in it."""
+        return (
+            self.environment == other.environment
+            and self.app in (None, other.app)
+            and (not self.hosts or (bool(other.hosts) and other.hosts <= self.hosts))
+        )
+
     @property
     def label(self) -> str:
         """What people call it: `shop in prod on web-1`."""

@@ -19,7 +19,7 @@ from bot.dispatch.builtin import BuiltinCommand, Handler
 from bot.dispatch.context import CommandContext, Invocation
 from bot.dispatch.policy import Refusal, place_label
 from bot.dispatch.reply import Reply, ReplyKind
-from bot.holds import Approvals, Hold, Verdict, Vote, agreed, tally, waits_for
+from bot.holds import ANYBODY, Approvals, Hold, Verdict, Vote, agreed, tally, waits_for
 from bot.jobs import Job, RunRecord, all_ended, counts, last_attempts, short_id
 from bot.store.jobs.ledger import Ledger
 from bot.store.safety.held_jobs import HeldChange
@@ -182,12 +182,16 @@ class VoteHandler(Handler[VoteCommand]):
             names = await self._names_of(hold, context)
         except BatonError as error:
             return undecided(error)
-        if names or (verdict is Verdict.DENY and own):
+        if verdict is Verdict.DENY and (names or own):
             return names
         if verdict is Verdict.DENY or any(not rule.of for rule in hold.approvals):
             requests = self._authorizer.requests_of(job, f"/{verdict.value} {short_id(job.id)}")
             refusal = await self._authorizer.refusal(requests, asked.asker, context.groups)
-            return refusal or names
+            if refusal is None:
+                return names | {ANYBODY}
+            return names or refusal
+        if names:
+            return names
         if not hold.approvals:
             return Refusal(f"{_named(job)} needs no approval. {_whom(hold)}")
         return Refusal(f"Not allowed: /approve {short_id(job.id)}. {_whom(hold)}")

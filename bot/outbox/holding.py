@@ -39,6 +39,9 @@ log = structlog.get_logger(__name__)
 
 RETRY_DELAY = 0.5
 """Seconds before what the database did not take is tried again."""
+PATIENCE = 60.0
+"""Seconds for which a job waits for servers that cannot say what would change; then people are
+asked whether it is to start nevertheless."""
 LOOK_AGAIN = 5.0
 """Seconds before what hinders a job from starting is looked at again."""
 GONE = "the bot does not know it any more"
@@ -61,8 +64,8 @@ Check = Callable[[Job, Collection[str]], Awaitable[Hindrance | Clear]]
 Survey = Callable[[Job, Collection[str]], Awaitable[Mapping[str, SurveyFacts | None]]]
 """Asks servers what a job would do on them: None for each that does not answer. Raises BatonError
 if they cannot be asked."""
-Hosts = Callable[[Job], Collection[str]]
-"""Returns the servers that the words of a job mean now."""
+Hosts = Callable[[Job], Collection[str] | None]
+"""Returns the servers that the words of a job mean now; None if nobody understands them now."""
 
 
 def decide(job: Job, at: datetime) -> Step:
@@ -122,6 +125,7 @@ class HeldJobs:
         self._woken = asyncio.Event()
         self._busy: dict[str, asyncio.Task[None]] = {}
         self._not_before: dict[str, datetime] = {}
+        self._odd_since: dict[str, datetime] = {}
 
     def wake(self) -> None:
         """Look at once: somebody has voted, or something is held."""
@@ -151,6 +155,7 @@ class HeldJobs:
         """Begin what is to be done about each job that is held. Raises DatabaseUnavailable."""
         held = await self._ledger.held()
         self._not_before = {id: at for id, at in self._not_before.items() if id in held}
+        self._odd_since = {id: at for id, at in self._odd_since.items() if id in held}
         jobs = [job for job, _ in held.values()]
         for job, runs in held.values():
             if job.id not in self._busy:
@@ -203,7 +208,12 @@ class HeldJobs:
             await self._hinder(job, clear)
             return
         before = _plan_of(job)
-        there = set(self._hosts(job))
+        found_hosts = self._hosts(job)
+        if found_hosts is None:
+            text = f"this bot does not know /{job.command} as it was asked for"
+            await self._hinder(job, Hindrance(text))
+            return
+        there = set(found_hosts)
         whole = job.hold is not None and job.hold.whole
         meant = there if whole else there & set(before.hosts)
         if not meant:
@@ -218,11 +228,38 @@ class HeldJobs:
         elif meant != set(before.hosts):
             facts = {host: SurveyFacts() for host in meant}
             after = make_plan(job.id, job.command, job.arguments, facts)
+        if await self._is_blind(job, before, after):
+            return
         changed = differences(before, after)
         if changed:
             await self._ask_anew(job, after, tuple(changed))
+            return
+        # once more: a freeze or a lock may have begun while the servers were asked
+        clear = await self._check(job, hosts)
+        if isinstance(clear, Hindrance):
+            await self._hinder(job, clear)
         else:
             await self._open(job, after, clear, silent)
+
+    async def _is_blind(self, job: Job, before: Plan, after: Plan) -> bool:
+        """Return whether servers that answered before cannot say now what would change, for a short
+        time only: then it waits, and nobody's vote is lost."""
+        was, now = before.by_host, after.by_host
+        odd = {
+            host: now[host].problem
+            for host in sorted(now.keys() & was.keys())
+            if now[host].problem and not was[host].problem
+        }
+        if not odd:
+            self._odd_since.pop(job.id, None)
+            return False
+        since = self._odd_since.setdefault(job.id, self._clock())
+        if self._clock() - since >= timedelta(seconds=PATIENCE):
+            return False
+        host, problem = next(iter(odd.items()))
+        more = f" and {len(odd) - 1} more" if len(odd) > 1 else ""
+        await self._hinder(job, Hindrance(f"{host}{more}: {problem}"))
+        return True
 
     async def _hinder(self, job: Job, hindrance: Hindrance) -> None:
         self._later(job)
@@ -246,8 +283,18 @@ class HeldJobs:
         def asked(now: Job, runs: tuple[RunRecord, ...]) -> HeldChange | None:
             if now.hold is None or now.plan_digest != job.plan_digest:
                 return None
-            hold = now.hold.model_copy(update={"changed": changed, "waits": "", "signatures": ()})
-            held = _held(runs)
+            until = at + (now.hold.until - now.hold.since)  # as long as they had at first
+            hold = now.hold.model_copy(
+                update={
+                    "since": at,
+                    "until": until,
+                    "changed": changed,
+                    "waits": "",
+                    "warning": "",
+                    "signatures": (),
+                }
+            )
+            held = [replace(run, deadline=until) for run in _held(runs)]
             known = {run.host for run in held}
             gone = [
                 close(run, State.CANCELLED, GONE, at) for run in held if run.host not in plan.hosts
@@ -258,7 +305,8 @@ class HeldJobs:
                 for host in plan.hosts
                 if host not in known
             ]
-            return replace(_with_plan(hold, plan), runs=(*gone, *new))
+            stay = [run for run in held if run.host in plan.hosts]
+            return replace(_with_plan(hold, plan), runs=(*gone, *stay, *new))
 
         await self._write(job, asked)
 

@@ -98,7 +98,9 @@ def record_skip(schedule: Schedule, nominal: datetime, reason: str, now: datetim
     """Record that the firing of `nominal` was skipped, because a freeze or a lock stands in its
     way. It is no failure: nobody's command went wrong."""
     outcome = f"skipped: {reason}"
-    notice = f"{schedule.title}: {outcome}" if outcome != schedule.outcome else ""
+    # who waits for a lock beside it is no news
+    same = outcome.partition(". ")[0] == schedule.outcome.partition(". ")[0]
+    notice = "" if same else f"{schedule.title}: {outcome}"
     schedule = replace(schedule, runs=schedule.runs + 1, outcome=outcome)
     schedule = _count(schedule, "skipped", nominal)
     firing = Firing(schedule.id, nominal, now, "skipped", reason)

@@ -23,7 +23,7 @@ from bot.dispatch.people import Directories
 from bot.dispatch.policy import AccessRequest, Refusal, is_user
 from bot.dispatch.reply import Reply, ReplyKind
 from bot.locks import Lock, Scope, clock
-from bot.store.safety.lock_store import Locked, LockStore, NothingToSteal
+from bot.store.safety.lock_store import Locked, LockStore, NothingToSteal, StealsMore
 
 
 class LockCommand(BuiltinCommand):
@@ -108,6 +108,14 @@ class LockHandler(Handler[LockCommand]):
             locked = await self._locks.ask(lock, steal=said.steal)
         except NothingToSteal:
             text = f"Nobody else has a lock of {said.scope.label}. Ask again without --steal."
+            await self._audit.write(asked, "unusable", text, environment=said.scope.environment)
+            return Reply(text, kind=ReplyKind.CONFLICT)
+        except StealsMore as error:
+            other = error.lock
+            text = (
+                f"{other.owner.label}'s lock is of {other.scope.label}: to take a part of it would "
+                f"end all of it. To take all: /lock {other.scope.words} --steal because …"
+            )
             await self._audit.write(asked, "unusable", text, environment=said.scope.environment)
             return Reply(text, kind=ReplyKind.CONFLICT)
         await self._audit.write(asked, "allowed", environment=said.scope.environment)

@@ -16,7 +16,7 @@ from baton.errors import BatonError
 from bot.dispatch.authorizer import Authorizer, undecided
 from bot.dispatch.context import CommandContext
 from bot.dispatch.gates.approval import ApprovalGate, ConfirmGate
-from bot.dispatch.gates.finding import Finding, Refused, first_refusal
+from bot.dispatch.gates.finding import Finding, Refused, first_refusal, holds
 from bot.dispatch.gates.freeze import FreezeGate
 from bot.dispatch.gates.freeze_file import FreezesInForce
 from bot.dispatch.gates.lock import LockGate
@@ -92,19 +92,20 @@ class Gatekeeper:
             await self._broken.record(_broken(found, context))
         return found
 
-    async def broke_glass(self, job: str) -> str:
-        """Return the reason for which `job` may pass freezes; empty if it may not."""
-        item = await self._broken.of_job(job)
-        return "" if item is None else item.reason
+    async def broken_by(self, job: str) -> BrokenFreeze | None:
+        """Return the freeze that was broken for `job`, and why; None if none was."""
+        return await self._broken.of_job(job)
 
     async def refusal(self, intents: Collection[Intent], context: CommandContext) -> Refusal | None:
         """Return why whoever asks may not start one of `intents`; None if no gate refuses any. For
         what starts without a job: a request that is sent again."""
         for intent in intents:
-            asked = _asked(intent, context)
-            refused = first_refusal(await self.findings(asked, context.groups))
+            findings = await self.findings(_asked(intent, context), context.groups)
+            refused = first_refusal(findings)
             if refused is not None:
                 return refused.refusal
+            for held in holds(findings):
+                return Refusal(f"{held.text} What is sent again waits for nobody: ask for it anew.")
         return None
 
     async def findings(self, asked: Asked, groups: GroupLookup) -> tuple[Finding, ...]:

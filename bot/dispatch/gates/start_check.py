@@ -8,7 +8,7 @@ from baton.bus.exchanges import work_key
 from baton.command import Command
 from baton.errors import UsageError
 from baton.extensions import Commands
-from bot.dispatch.gates.finding import first_refusal
+from bot.dispatch.gates.finding import Open, first_refusal
 from bot.dispatch.gates.gatekeeper import Gatekeeper
 from bot.dispatch.gates.situation import Asked, intent_of_job
 from bot.dispatch.people import Directories, Profile
@@ -46,11 +46,14 @@ class StartCheck:
         person = asker.model_copy(update={"standing": profile.standing})
         groups = self._people.groups_of(directory, asker.id)
         intent = intent_of_job(job, hosts, changes=True)
-        reason = await self._gatekeeper.broke_glass(job.id)
-        asked = Asked(intent, person, directory, reason)
+        broken = await self._gatekeeper.broken_by(job.id)
+        asked = Asked(intent, person, directory, "" if broken is None else broken.reason)
         findings, fences = await self._gatekeeper.findings_and_fences(asked, groups)
         refused = first_refusal(findings)
         if refused is None:
+            broke = next((one.broke for one in findings if isinstance(one, Open) and one.broke), "")
+            if broken is not None and broke not in ("", broken.freeze):
+                return Hindrance(f"the freeze {broke} has begun since, which nobody broke for it")
             return Clear(fences)
         if refused.verdict == "undecided":
             return Hindrance(f"the user groups of {asker.label} cannot be looked up now")
@@ -60,20 +63,24 @@ class StartCheck:
             f"{asker.label}, who asked, may not ask for it any more: {refused.text}", final=True
         )
 
-    def hosts(self, job: Job) -> frozenset[str]:
-        """Return the servers that the words of `job` mean now: none if nobody understands them."""
+    def hosts(self, job: Job) -> frozenset[str] | None:
+        """Return the servers that the words of `job` mean now, in its environments; None if this
+        bot does not understand them now."""
         try:
             command = self._commands.build(job.command, job.arguments)
         except UsageError:
-            return frozenset()
+            return None
         if isinstance(command, RunnerCommand):
             queue = command.runner.queue
             return frozenset([work_key(queue)] if serving(queue, self._servers.servers()) else [])
-        return self._meant(command)
+        asked_for = job.hold.environments if job.hold is not None else {}
+        meant = self._meant(command, job.environment.split(", "))
+        # of several environments it is known in which each of its servers is, and of no other
+        return meant & asked_for.keys() if asked_for else meant
 
-    def _meant(self, command: Command) -> frozenset[str]:
+    def _meant(self, command: Command, environments: Collection[str]) -> frozenset[str]:
         try:
             meant = select_servers(self._servers.servers(), command.target)
         except UsageError:
             return frozenset()
-        return frozenset(server.facts.host for server in meant)
+        return frozenset(one.facts.host for one in meant if one.facts.environment in environments)

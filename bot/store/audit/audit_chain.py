@@ -125,10 +125,16 @@ def _some_unsealed(connection: Connection) -> bool:
 def _head(connection: Connection, *, lock: bool = False) -> Head:
     statement = select(audit_head.c.number, audit_head.c.hash)
     row = connection.execute(statement.with_for_update() if lock else statement).first()
-    if row is None:  # a database whose head was removed: the chain begins anew, which is found
-        connection.execute(insert(audit_head).values(id=1, number=0, hash=""))
-        return Head()
-    return Head(row.number, row.hash)
+    if row is not None:
+        return Head(row.number, row.hash)
+    # somebody has removed it: the chain goes on behind its last entry
+    last = select(audit.c.link, audit.c.hash).order_by(audit.c.link.desc().nulls_last()).limit(1)
+    found = connection.execute(last).first()
+    head = Head() if found is None or found.link is None else Head(found.link, found.hash or "")
+    if lock:
+        values = {"number": head.number, "hash": head.hash}
+        connection.execute(insert(audit_head).values(id=1, **values))
+    return head
 
 
 def _page(connection: Connection, after: int) -> list[AnyRow]:

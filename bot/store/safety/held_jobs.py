@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from pydantic import JsonValue
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from baton.bus.messages import State
 from bot.holds import Hold
 from bot.jobs import Job, OutboxMessage, RunRecord
+from bot.store.database.column_types import Instant
 from bot.store.jobs.job_changes import OPEN, lock, mark_changed, runs_of, write_runs
 from bot.store.jobs.job_rows import Values, outbox_row, run_row
 from bot.store.safety.votes import whole_job
@@ -34,6 +35,26 @@ Change = Callable[[Job, tuple[RunRecord, ...]], HeldChange | None]
 """Says how a job changes, of which at least one run is held. It is pure: it may be called twice."""
 
 
+_DEADLINE = (
+    update(runs)
+    .where(
+        runs.c.job == bindparam("of_job"),
+        runs.c.host == bindparam("of_host"),
+        runs.c.attempt == bindparam("of_attempt"),
+    )
+    .values(deadline=bindparam("by", type_=Instant))
+)
+
+
+def _deadline(run: RunRecord) -> Values:
+    return {
+        "of_job": run.job,
+        "of_host": run.host,
+        "of_attempt": run.attempt,
+        "by": run.deadline,
+    }
+
+
 def held_jobs(connection: Connection) -> list[str]:
     """Return the IDs of the jobs of which a run is held, in their order."""
     held = select(runs.c.job).where(OPEN, runs.c.state == State.HELD.value).distinct()
@@ -54,6 +75,8 @@ def change_held(connection: Connection, id: str, change: Change, at: datetime) -
     known = {(run.host, run.attempt) for run in found}
     changed = [run for run in made.runs if (run.host, run.attempt) in known]
     write_runs(connection, [run_row(run) for run in changed])
+    if changed:  # which only what is held may change
+        connection.execute(_DEADLINE, [_deadline(run) for run in changed])
     new = [run_row(run) for run in made.runs if (run.host, run.attempt) not in known]
     if new:
         connection.execute(insert(runs), new)

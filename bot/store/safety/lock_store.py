@@ -61,6 +61,14 @@ class NothingToSteal(Exception):
     """Nobody else has a lock of that."""
 
 
+class StealsMore(Exception):
+    """What would be taken is a part of `lock`, of which all would end."""
+
+    def __init__(self, lock: Lock) -> None:
+        super().__init__(lock.id)
+        self.lock = lock
+
+
 class LockStore:
     """The locks in `database`. They end by `clock`. Every method raises DatabaseUnavailable."""
 
@@ -96,7 +104,7 @@ class LockStore:
         and reason. With `steal` those of others that overlap end, and whoever has them is told; one
         without an end (`until` is when it was asked) then ends when they would have.
 
-        The same key twice is the same request. Raises NothingToSteal.
+        The same key twice is the same request. Raises NothingToSteal and StealsMore.
         """
 
         def work(connection: Connection, step: Step, now: datetime) -> tuple[Step, Locked]:
@@ -147,12 +155,15 @@ class LockStore:
                 f"{to.label}: {person.label} has given you the lock of {scope.label} "
                 f"(“{mine.reason}”). It ends at {clock(mine.until)}."
             )
-            kept = tuple(one for one in step.open if one.id != mine.id)
+            waited = _waited_for(step, scope, to, directory)
+            over = [ended(mine, End.GIVEN, now), *(ended(one, End.RELEASED, now) for one in waited)]
+            gone = {one.id for one in over}
+            kept = tuple(one for one in step.open if one.id not in gone)
             return replace(
                 step,
                 open=(given, *kept),
                 number=step.number + 1,
-                changed=(*_without(step.changed, mine), ended(mine, End.GIVEN, now), given),
+                changed=(*_without(step.changed, *over), *over, given),
                 notices=(*step.notices, Notice(given, text, "given")),
             ), given
 
@@ -228,6 +239,9 @@ def _stolen(step: Step, lock: Lock, now: datetime) -> tuple[Step, Locked]:
     others = [one for one in taken if not one.owned_by(lock.owner, directory)]
     if not others:
         raise NothingToSteal
+    for one in others:
+        if not lock.scope.covers(one.scope):  # more than they asked for, and may have, would end
+            raise StealsMore(one)
     if lock.seconds is None and lock.until <= lock.asked:
         lock = replace(lock, until=max(one.until for one in others))
     held = begun(lock, step.number + 1, now)
@@ -236,13 +250,16 @@ def _stolen(step: Step, lock: Lock, now: datetime) -> tuple[Step, Locked]:
             one,
             f"{one.owner.label}: {lock.owner.label} has taken your lock of {one.scope.label} "
             f"(“{one.reason}”): {lock.reason}. What you asked for under it and what has not "
-            "started yet is refused by the servers.",
+            "started yet is refused by each server that has had a request under the new lock.",
             "stolen",
             good=False,
         )
         for one in others
     ]
+    waited = _waited_for(step, lock.scope, lock.owner, directory)
     mine = [ended(one, End.RELEASED, now) for one in taken if one not in others]
+    mine += [ended(one, End.RELEASED, now) for one in waited]
+    taken += waited
     over = [*(ended(one, End.STOLEN, now) for one in others), *mine]
     step = replace(
         step,
@@ -252,6 +269,15 @@ def _stolen(step: Step, lock: Lock, now: datetime) -> tuple[Step, Locked]:
     )
     step = replace(_with(step, held), number=step.number + 1)
     return step, Locked(held, stolen=tuple(others))
+
+
+def _waited_for(step: Step, scope: Scope, person: Person, directory: str) -> list[Lock]:
+    """Return what `person` waits for of exactly `scope`: they have it now in another way."""
+    return [
+        one
+        for one in step.open
+        if one.waits and one.scope == scope and one.owned_by(person, directory)
+    ]
 
 
 def _ending(step: Step, over: Sequence[Lock], now: datetime) -> Step:

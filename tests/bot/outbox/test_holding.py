@@ -15,7 +15,7 @@ from bot.app.bot import Bot
 from bot.dispatch.gates.tables import GateTable
 from bot.dispatch.policy import Policy, Rule
 from bot.dispatch.reply import Reply, ReplyKind
-from bot.holds import Approvals, Hold, Verdict, Vote, tally, waits_for
+from bot.holds import ANYBODY, Approvals, Hold, Verdict, Vote, tally, waits_for
 from bot.jobs import Job
 from bot.outbox.holding import LOOK_AGAIN, Step, beside, decide
 from tests.bot.build import ANN, OPS, T0, after
@@ -317,12 +317,14 @@ def test_each_rule_that_matches_counts() -> None:
     rules = (Approvals(need=1, of=("leads",)), Approvals(need=2))
     hold = Hold(since=T0, until=after(3600), confirm=True, approvals=rules)
     votes = [
-        Vote(BEA, "slack", Verdict.APPROVE, T0, "p"),
-        Vote(CEM, "slack", Verdict.APPROVE, T0, "p"),
+        Vote(BEA, "slack", Verdict.APPROVE, T0, "p", frozenset({ANYBODY})),
+        Vote(CEM, "slack", Verdict.APPROVE, T0, "p", frozenset({ANYBODY})),
     ]
     assert not tally(hold, votes, "p").complete
-    votes.append(Vote(DAN, "slack", Verdict.APPROVE, T0, "p", frozenset({"leads"})))
-    assert not tally(hold, votes, "p").complete
+    dan = Vote(DAN, "slack", Verdict.APPROVE, T0, "p", frozenset({"leads"}))
+    assert not tally(hold, [votes[0], dan], "p").complete, "dan may not ask for the same"
+    votes.append(dan)
+    assert not tally(hold, votes, "p").complete, "its asker has not confirmed it"
     votes.append(Vote(ANN, "slack", Verdict.CONFIRM, T0, "p"))
     assert tally(hold, votes, "p").complete
 
@@ -335,7 +337,9 @@ def test_what_is_next_depends_on_rows_and_time_alone() -> None:
     asked = replace(held, plan_digest="p")
     assert decide(asked, after(1)) is Step.WAIT
     assert decide(asked, after(300)) is Step.WARN
-    voted = replace(asked, votes=(Vote(BEA, "slack", Verdict.APPROVE, T0, "p"),))
+    voted = replace(
+        asked, votes=(Vote(BEA, "slack", Verdict.APPROVE, T0, "p", frozenset({ANYBODY})),)
+    )
     assert decide(voted, after(300)) is Step.START
     assert decide(voted, after(400)) is Step.WAIT
     assert beside(held, [held, replace(held, id="other")]) == ("other",)

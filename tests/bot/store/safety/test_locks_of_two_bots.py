@@ -19,7 +19,7 @@ from bot.dispatch.gates.situation import Asked, Intent, Situation
 from bot.jobs import Place
 from bot.locks import Lock, Scope
 from bot.store import Store
-from bot.store.safety.lock_store import NothingToSteal
+from bot.store.safety.lock_store import NothingToSteal, StealsMore
 
 PEOPLE = tuple(Person(id=f"U_{name.upper()}", name=name) for name in ("ann", "ben", "cem"))
 OPS = Place("slack", "C1", name="ops")
@@ -86,7 +86,7 @@ class World:
         new = Lock(key, key, self.scope(), person, OPS, "why", at, end, seconds)
         try:
             await store.locks.ask(new, steal=steal)
-        except NothingToSteal:
+        except (NothingToSteal, StealsMore):
             await store.locks.ask(new)
 
     async def deploy(self, store: Store, person: Person, app: str) -> None:

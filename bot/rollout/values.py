@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from baton.bus.messages import State
-from bot.outbox.rollout.settings import RolloutSettings
+from bot.rollout.settings import RolloutSettings
+from bot.rollout.state import RolloutState
 
 BAD_VERSION = frozenset({State.FAILED})
 """How a run ends that says something of the new version."""
@@ -68,6 +69,27 @@ class Rollout:
     overlooked: frozenset[str] = frozenset()
     irreversible: bool = False
     stopped: str = ""
+
+    @classmethod
+    def of(
+        cls,
+        state: RolloutState,
+        members: Sequence[Member],
+        readings: Mapping[str, Reading],
+        *,
+        irreversible: bool = False,
+    ) -> Rollout:
+        """Return the rollout that is written as `state`, with these members."""
+        return cls(
+            state.settings,
+            members,
+            readings,
+            state.paused,
+            state.let_on,
+            state.overlooked,
+            irreversible,
+            state.stopped,
+        )
 
     @property
     def limit(self) -> int:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
-from bot.outbox.rollout.settings import RolloutSettings
-from bot.outbox.rollout.values import Rollout
+from bot.rollout.settings import RolloutSettings
+from bot.rollout.values import Rollout
 
 
 def assign(

@@ -17,14 +17,14 @@ import pytest
 from pydantic import ValidationError
 
 from baton.bus.messages import State
-from bot.outbox.rollout.decide import Ask, Decision, Done, Open, Revert, Stop, Wait, decide
-from bot.outbox.rollout.settings import Portion, RolloutSettings
-from bot.outbox.rollout.values import BAD_VERSION, BLIND, NOT_BEGUN, Member, Reading, Rollout
-from bot.outbox.rollout.waves import assign, sizes_of, slower
+from bot.rollout.decide import Ask, Decision, Done, Open, Revert, Stop, Wait, decide
+from bot.rollout.settings import Portion, RolloutSettings
+from bot.rollout.values import BAD_VERSION, BLIND, NOT_BEGUN, Member, Reading, Rollout
+from bot.rollout.waves import assign, sizes_of, slower
 
 T0 = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SEEDS = 300
-"""How many fleets are simulated; `python -m tests.bot.outbox.rollout.test_rollout` has 1,000."""
+"""How many fleets are simulated; `python -m tests.bot.rollout.test_rollout` has 1,000."""
 ENDS = [State.SUCCEEDED] * 12 + [
     State.FAILED,
     State.REFUSED,

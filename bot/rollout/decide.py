@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from baton.bus.messages import State
 from baton.outcome import duration, named
-from bot.outbox.rollout.values import BAD_VERSION, BLIND, NOT_BEGUN, Member, Rollout
+from bot.rollout.values import BAD_VERSION, BLIND, NOT_BEGUN, Member, Rollout
 
 UNREAD = 60.0
 """Seconds after the healthy time of a server within which it must have been read: then it is asked
@@ -44,10 +44,15 @@ class Ask:
     wave: int
     hosts: frozenset[str] = frozenset()
 
+    @property
+    def urgent(self) -> bool:
+        """Return whether something went wrong: it is more than a question between two waves."""
+        return not self.wave
+
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """It is stopped for good: what runs is cancelled, and what is held does not begin."""
+    """It is stopped for good: what runs is left to its end, and what is held does not begin."""
 
     text: str
 
@@ -103,7 +108,8 @@ def _fault(rollout: Rollout) -> Decision | None:
             frozenset(one.host for one in blind),
         )
     failed = [one for one in rollout.members if one.state in BAD_VERSION or rollout.bad(one)]
-    others = [one for one in rollout.members if one.state in NOT_BEGUN]
+    # one that was sick before, and could not begin, is as sick as it was: nothing new is known
+    others = [one for one in rollout.members if one.state in NOT_BEGUN and not one.sick]
     count = sum(one.host not in seen for one in (*failed, *others))
     canary = rollout.settings.canary and any(
         one.wave == 1 and one.host not in seen for one in (*failed, *others)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -12,6 +13,8 @@ from pydantic_core import core_schema
 from baton.settings import Table
 from baton.timing import durations
 
+Pause = Literal["never", "first", "each"]
+_PAUSES: tuple[Pause, ...] = ("never", "first", "each")
 _PORTION = re.compile(r"([0-9]{1,6})(%?)")
 
 
@@ -60,8 +63,8 @@ class RolloutSettings(Table):
     without it. At most `max_unavailable` servers may be unavailable at a time, by default as many
     as a wave has. If more than `max_failed` fail it stops. After a wave, its servers must have been
     healthy for `healthy_for` seconds. It asks a person before the next wave after the first one
-    (`pause = "first"`), after each (`"each"`) or `"never"`. With `back` it takes back what it has
-    done when it stops because the new version is bad.
+    (`pause = "first"`, or true), after each (`"each"`) or `"never"`. With `back` it takes back what
+    it has done when it stops because the new version is bad.
     """
 
     canary: int = Field(default=0, ge=0, le=10_000)
@@ -69,7 +72,7 @@ class RolloutSettings(Table):
     max_unavailable: Portion | None = None
     max_failed: int = Field(default=0, ge=0, le=10_000)
     healthy_for: float = Field(default=0.0, ge=0, le=86_400)
-    pause: Literal["never", "first", "each"] = "never"
+    pause: Pause = "never"
     back: bool = False
 
     @field_validator("healthy_for", mode="before")
@@ -77,7 +80,34 @@ class RolloutSettings(Table):
     def _a_duration(cls, value: object) -> object:
         return durations.parse(value) if isinstance(value, str) else value
 
+    @field_validator("pause", mode="before")
+    @classmethod
+    def _yes_is_first(cls, value: object) -> object:
+        return {True: "first", False: "never"}[value] if isinstance(value, bool) else value
+
     @property
     def in_waves(self) -> bool:
         """Return whether it is more than one wave of all servers at once."""
         return bool(self.canary or self.wave or self.max_unavailable)
+
+
+def strictest(wanted: Sequence[RolloutSettings], servers: int) -> RolloutSettings:
+    """Return what satisfies all of `wanted` for so many `servers`: the larger canary, the smaller
+    wave, the longer healthy time. What one of them leaves out does not count."""
+
+    def said(name: str) -> list[Any]:
+        return [getattr(one, name) for one in wanted if name in one.model_fields_set]
+
+    def smallest(name: str) -> Portion | None:
+        sizes = [one for one in said(name) if one is not None]
+        return min(sizes, key=lambda one: one.of(servers), default=None)
+
+    return RolloutSettings(
+        canary=max(said("canary"), default=0),
+        wave=smallest("wave"),
+        max_unavailable=smallest("max_unavailable"),
+        max_failed=min(said("max_failed"), default=0),
+        healthy_for=max(said("healthy_for"), default=0.0),
+        pause=max(said("pause"), key=_PAUSES.index, default="never"),
+        back=any(said("back")),
+    )

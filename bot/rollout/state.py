@@ -1,0 +1,68 @@
+"""How far a rollout is, and what people said: as it is written with its job. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from bot.rollout.settings import RolloutSettings
+
+
+class Question(BaseModel):
+    """What people are asked before a rollout goes on. `wave` is the one that is let on by yes, and
+    `hosts` are the servers that are overlooked then. `number` counts the questions of a rollout;
+    `urgent`: something went wrong."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    text: str
+    wave: int = 0
+    hosts: frozenset[str] = frozenset()
+    number: int = 1
+    urgent: bool = False
+
+
+class RolloutState(BaseModel):
+    """A rollout with these `settings`. `waves` is the wave of each server, counted from 1; it is
+    empty before the job starts, unless they are set before, and `sick` are those that were
+    unhealthy then. The other fields are as in bot.rollout.values.Rollout.
+
+    `question` is what it waits for, and `asked` how many there were. `undone_by` is the job that
+    takes it back. `over`: nobody looks after it any more.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    settings: RolloutSettings
+    waves: Mapping[str, int] = Field(default_factory=dict)
+    sick: frozenset[str] = frozenset()
+    paused: str = ""
+    let_on: int = 0
+    overlooked: frozenset[str] = frozenset()
+    skipped: frozenset[str] = frozenset()
+    stopped: str = ""
+    question: Question | None = None
+    asked: int = 0
+    undone_by: str = ""
+    over: bool = False
+
+    def with_question(
+        self, text: str, wave: int, hosts: Iterable[str], urgent: bool
+    ) -> RolloutState:
+        """Return it with a question that people are to answer; as it is if it asks that already."""
+        new = Question(text=text, wave=wave, hosts=frozenset(hosts), number=self.asked + 1)
+        new = new.model_copy(update={"urgent": urgent})
+        old = self.question
+        if old is not None and new.model_copy(update={"number": old.number}) == old:
+            return self
+        return self.model_copy(update={"question": new, "asked": new.number})
+
+    def without_question(self) -> RolloutState:
+        """Return it as it is when nobody is asked anything."""
+        return self.model_copy(update={"question": None})
+
+    def with_waves(self, waves: Mapping[str, int], sick: Collection[str]) -> RolloutState:
+        """Return it as it begins: the waves stay if they were set before."""
+        hosts = frozenset(sick) & (self.waves or waves).keys()
+        return self.model_copy(update={"waves": dict(self.waves or waves), "sick": hosts})
