@@ -14,6 +14,7 @@ from baton.bus.signing.approval import MOST, Approval
 from baton.bus.signing.approval import Approvals as Signatures
 from baton.outcome import duration
 from bot.rollout.state import RolloutState
+from bot.signers import Signers, unsigned
 
 ANYBODY = "*"
 """What stands in a vote beside the names of the rules if its person may ask for the same: it counts
@@ -81,6 +82,8 @@ class Hold(BaseModel):
     """How it goes through its servers; None if all begin at once."""
     undoes: str = ""
     """The job that it takes back, as was said when that was asked for: no gate is asked again."""
+    signers: tuple[Signers, ...] = ()
+    """Whose signatures its servers count."""
 
     def signed(self, approval: Approval) -> Hold:
         """Return it with one more signature; the last one of each key stays."""
@@ -139,16 +142,22 @@ class Clear:
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """How far a hold is: whether its asker has to `confirm` still, and how many have approved under
-    each rule."""
+    """How far a hold is: whether its asker has to `confirm` still, how many have approved under
+    each rule, and which signatures its servers lack."""
 
     confirm: bool
     counts: tuple[tuple[Approvals, int], ...]
+    unsigned: str = ""
 
     @property
     def complete(self) -> bool:
         """Whether people have said all that is needed."""
-        return not self.confirm and all(have >= rule.need for rule, have in self.counts)
+        return not self.confirm and self.approved and not self.unsigned
+
+    @property
+    def approved(self) -> bool:
+        """Whether enough have approved, signed or not."""
+        return all(have >= rule.need for rule, have in self.counts)
 
     @property
     def words(self) -> str:
@@ -158,7 +167,7 @@ class Tally:
             f"approvals {min(have, rule.need)} of {rule.need} ({rule.whom} may)"
             for rule, have in self.counts
         ]
-        return "; ".join(parts)
+        return "; ".join(filter(None, [*parts, self.unsigned]))
 
 
 def tally(hold: Hold, votes: Sequence[Vote], plan: str) -> Tally:
@@ -170,7 +179,7 @@ def tally(hold: Hold, votes: Sequence[Vote], plan: str) -> Tally:
         (rule, sum(bool(vote.groups & set(rule.of or (ANYBODY,))) for vote in approved))
         for rule in hold.approvals
     )
-    return Tally(hold.confirm and not confirmed, counts)
+    return Tally(hold.confirm and not confirmed, counts, unsigned(hold.signers, hold.signatures))
 
 
 def waits_for(hold: Hold, votes: Sequence[Vote], plan: str, servers: int) -> str:
@@ -204,7 +213,7 @@ def expired(hold: Hold, votes: Sequence[Vote], plan: str) -> str:
     found = tally(hold, votes, plan)
     if found.complete:
         return f"not started within {within}: {hold.waits or 'no bot was there to start it'}"
-    word = "approved" if any(have < rule.need for rule, have in found.counts) else "confirmed"
+    word = "confirmed" if found.approved and not found.unsigned else "approved"
     return f"not {word} within {within}: {found.words}"
 
 

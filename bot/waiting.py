@@ -52,6 +52,7 @@ def vote_buttons(job: Job) -> tuple[Button, ...]:
         buttons.append(Button(f"{ASK}.confirm", "Confirm", f"confirm {job.id}{plan}"))
     if hold.approvals:
         buttons.append(Button(f"{ASK}.approve", "Approve", f"approve {job.id}{plan}"))
+    if hold.approvals or hold.signers:
         question = f"Deny {job.title}? To say why: /deny {job.id[:6]} because ..."
         buttons.append(Button(f"{ASK}.deny", "Deny", f"deny {job.id}", question, danger=True))
     return tuple(buttons)

@@ -55,6 +55,7 @@ class Service:
         self.server = server
         self.channel = channel
         self._trust = trust or Trust()
+        self._allowance = allowance or Allowance()
         self.heartbeats = Heartbeats(channel, server.fqdn, self._facts, heartbeat, signer)
         self.probe_consumer = (
             None if prober is None else ProbeConsumer(channel, server, prober, signer)
@@ -73,7 +74,7 @@ class Service:
             survey=self.survey_consumer.start,
             most_runs=most_runs,
             trust=self._trust,
-            allowance=allowance,
+            allowance=self._allowance,
             signer=signer,
         )
         self._releases = ReleaseReader(consumers)
@@ -171,6 +172,7 @@ class Service:
             "signing": self._trust.facts,
             "releases": await self._releases.read(),
             "settings": settings,
+            "approve": self._allowance.facts,
         }
         return facts.model_copy(update=more)
 

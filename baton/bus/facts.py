@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
@@ -22,6 +23,11 @@ from baton.bus.bounds import (
 from baton.fields import Host, Name
 
 Names = Annotated[tuple[Name, ...], at_most(MAX_NAMES)]
+Lines = Annotated[tuple[Line, ...], at_most(MAX_NAMES)]
+MAX_RULES = 20
+"""Rules of approvals that an agent reports, at most."""
+MAX_RULES_SIZE = 8_000
+"""Bytes of JSON that they have together, at most: they are in every heartbeat."""
 
 
 class RunnerFacts(BaseModel):
@@ -54,7 +60,7 @@ class SigningFacts(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     mode: Annotated[str, Field(max_length=20)]
-    keys: Annotated[tuple[Line, ...], at_most(MAX_NAMES)] = ()
+    keys: Lines = ()
     doubted: int = Field(default=0, ge=0)
     last: Line = ""
 
@@ -62,6 +68,32 @@ class SigningFacts(BaseModel):
     def insists(self) -> bool:
         """Whether it refuses them."""
         return self.mode == "require"
+
+
+def _few(values: object) -> object:
+    if isinstance(values, Mapping) and len(values) > MAX_NAMES:
+        raise ValueError(f"at most {MAX_NAMES} values")
+    return values
+
+
+class ApproveFacts(BaseModel):
+    """Whose signatures an agent counts before it starts something: `need` of the people whose keys
+    are in `of`, names by fingerprint, for `commands` of `apps`, which are patterns."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    need: int = Field(ge=1)
+    of: Annotated[Mapping[Line, Line], BeforeValidator(_few)]
+    commands: Lines = ("*",)
+    apps: Lines = ("*",)
+
+    def asks(self, command: str, app: str | None) -> bool:
+        """Return whether it is about `command` for `app`."""
+        return _any(self.commands, command) and _any(self.apps, app or "")
+
+
+def _any(patterns: Sequence[str], text: str) -> bool:
+    return any(fnmatchcase(text, pattern) for pattern in patterns)
 
 
 class ReleaseFacts(BaseModel):
@@ -80,12 +112,6 @@ class ReleaseFacts(BaseModel):
         """Return what people call it: `v2 (1a2b3c4d)`."""
         ref, commit = self.release.partition("-")[2] or self.release, self.commit[:8]
         return f"{ref} ({commit})" if commit and not ref.startswith(commit) else ref
-
-
-def _few(values: object) -> object:
-    if isinstance(values, Mapping) and len(values) > MAX_NAMES:
-        raise ValueError(f"at most {MAX_NAMES} apps")
-    return values
 
 
 Digests = Annotated[Mapping[Line, Line], BeforeValidator(_few)]
@@ -114,4 +140,6 @@ class Facts(BaseModel):
         default_factory=dict
     )
     """What is live there, by app: of the apps that this agent deploys."""
+    approve: Annotated[tuple[ApproveFacts, ...], at_most(MAX_RULES)] = ()
+    """What starts there only if people have signed it, whatever a bot says."""
     details: Details = Field(default_factory=dict)

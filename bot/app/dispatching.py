@@ -181,6 +181,6 @@ def assemble_dispatch(
         access,
         letters,
         commands,
-        StartCheck(commands, gatekeeper, people, servers),
+        StartCheck(commands, gatekeeper, people, servers, clock),
         freezes,
     )

@@ -10,6 +10,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from typing_extensions import override
 
 from baton.bus.messages import State
+from baton.bus.plans import Plan
 from baton.bus.signing.approval import read_token
 from baton.errors import BatonError, UsageError
 from bot.builtins.job_ids import JobId, find_job
@@ -139,6 +140,8 @@ class VoteHandler(Handler[VoteCommand]):
         """Keep somebody's signature with what `job` waits for. Raises UsageError if it is not one
         of its plan."""
         try:
+            if not Plan.model_validate(job.plan).fits:
+                raise ValueError("the plan is too long to be signed: ask for fewer servers at once")
             approval = read_token(signature, job.plan_digest)
         except ValueError as error:
             raise UsageError(f"The signature cannot be used: {error}.", field="signature") from None
@@ -148,7 +151,8 @@ class VoteHandler(Handler[VoteCommand]):
                 return None
             return HeldChange(hold=now.hold.signed(approval))
 
-        await self._ledger.change_held(job.id, signed, at)
+        if await self._ledger.change_held(job.id, signed, at):
+            self._job_changed(job.id)
 
     async def _answer_ended(
         self, job: Job, runs: Sequence[RunRecord], context: CommandContext
@@ -184,7 +188,8 @@ class VoteHandler(Handler[VoteCommand]):
             return undecided(error)
         if verdict is Verdict.DENY and (names or own):
             return names
-        if verdict is Verdict.DENY or any(not rule.of for rule in hold.approvals):
+        anybody = any(not rule.of for rule in hold.approvals)
+        if verdict is Verdict.DENY or anybody or (hold.signers and not hold.approvals):
             requests = self._authorizer.requests_of(job, f"/{verdict.value} {short_id(job.id)}")
             refusal = await self._authorizer.refusal(requests, asked.asker, context.groups)
             if refusal is None:

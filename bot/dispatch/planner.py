@@ -23,6 +23,7 @@ from bot.jobs import MIN_SEND_WINDOW, Job, NewJob, OutboxMessage, RunRecord
 from bot.servers.inventory import select_servers
 from bot.servers.runner_command import RunnerCommand
 from bot.servers.runners import environments_of, serving
+from bot.signers import signers_of
 
 log = structlog.get_logger(__name__)
 
@@ -82,7 +83,10 @@ class Planner:
         if refusal is not None:
             return Denied(refusal, where)
         whole = only is None and command.target.host is None
-        return held_if_ruled(new, command, self._gates, asked.at, whole=whole)
+        hosts = {run.host for run in new.runs}
+        meant = [server.facts for server in servers if server.facts.host in hosts]
+        signers = signers_of(meant, command.name, command.target.app)
+        return held_if_ruled(new, command, self._gates, signers, asked.at, whole=whole)
 
     async def _plan_anywhere(
         self,

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
+from baton.bus.facts import MAX_RULES, MAX_RULES_SIZE, ApproveFacts
 from baton.bus.messages import Request
 from baton.bus.signing.public_key import KeyLines
 from baton.command import Command
@@ -45,6 +46,25 @@ class ApproveTable(Table):
         if "of" in info.data and need > known:
             raise ValueError(f"at most the number of keys in `of`, which is {known}")
         return need
+
+    @property
+    def facts(self) -> ApproveFacts:
+        """What heartbeats say of it."""
+        of = {key.fingerprint: key.name for key in self.of}
+        return ApproveFacts(need=self.need, of=of, commands=self.commands, apps=self.apps)
+
+
+def reported(rules: Sequence[ApproveTable]) -> tuple[ApproveFacts, ...]:
+    """Return what heartbeats say of `rules`: as many as fit in. A bot knows nothing of the others,
+    so what they are about is refused at its start if it lacks approvals."""
+    found: list[ApproveFacts] = []
+    size = 0
+    for rule in rules[:MAX_RULES]:
+        size += len(rule.facts.model_dump_json())
+        if size > MAX_RULES_SIZE:
+            break
+        found.append(rule.facts)
+    return tuple(found)
 
 
 class AllowTable(Table):

@@ -6,8 +6,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
-from baton.agent.trust.allow import AllowTable, disallowed
+from baton.agent.trust.allow import AllowTable, disallowed, reported
 from baton.agent.trust.approvals import ApprovalCounter
+from baton.bus.facts import ApproveFacts
 from baton.bus.messages import Request
 from baton.bus.plans import plan_digest
 from baton.command import Command
@@ -38,6 +39,11 @@ class Allowance:
             for key in AllowTable.model_fields
             if key in self._table.model_fields_set
         }
+
+    @property
+    def facts(self) -> tuple[ApproveFacts, ...]:
+        """What heartbeats say of the approvals that count here."""
+        return reported(self._table.approve)
 
     def forbidden(self, request: Request, command: Command) -> str:
         """Return why `request` for `command` is not allowed here; empty if it is."""

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from baton.agent.trust.allow import AllowTable, ApproveTable, matches
+from baton.agent.trust.allow import AllowTable, ApproveTable
 from baton.bus.messages import Request
 from baton.bus.plans import plan_digest
 from baton.bus.signing.approval import approvers
@@ -61,11 +61,10 @@ class ApprovalCounter:
     ) -> Sequence[tuple[ApproveTable, KeyRing]]:
         if not command.changes:
             return []
-        app = command.target.app or ""
         return [
             (rule, ring)
             for rule, ring in self._rules
-            if matches(request.command, rule.commands) and matches(app, rule.apps)
+            if rule.facts.asks(request.command, command.target.app)
         ]
 
 

@@ -76,6 +76,11 @@ def read_token(text: str, digest: str) -> Approval:
     return given
 
 
+def counts_at(given: Approval, at: datetime) -> bool:
+    """Return whether `given` is neither too old at that time, nor of the future."""
+    return -AHEAD <= at - given.at <= LASTS
+
+
 def approvers(
     ring: KeyRing, digest: str, given: Sequence[Approval], at: datetime
 ) -> Collection[PublicKey]:
@@ -83,7 +88,7 @@ def approvers(
     `at` that time."""
     found = {}
     for one in given:
-        if not -AHEAD <= at - one.at <= LASTS:
+        if not counts_at(one, at):
             continue
         try:
             raw = base64.b64decode(one.signature, validate=True)

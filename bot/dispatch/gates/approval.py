@@ -11,10 +11,11 @@ from bot.dispatch.gates.holding import rules_of
 from bot.dispatch.gates.situation import Gate, Intent, Situation
 from bot.dispatch.gates.tables import GateTable
 from bot.holds import Approvals
+from bot.signers import HOW
 
 
 class ApprovalGate(Gate):
-    """Says whose approval `rules` ask for."""
+    """Says whose approval `rules` ask for, and whose signatures the servers count."""
 
     def __init__(self, rules: Sequence[GateTable]) -> None:
         self._rules = rules
@@ -23,11 +24,15 @@ class ApprovalGate(Gate):
     def look(self, situation: Situation) -> Finding:
         """Return that it is held, if somebody else has to approve it."""
         _, approvals = _of(self._rules, situation.intent)
-        if not approvals:
+        if not approvals and not situation.signers:
             return Open("approval", "Nobody else has to approve it.")
-        text = "; ".join(f"approvals 0 of {rule.need} ({rule.whom} may)" for rule in approvals)
-        whom = " and ".join(rule.whom for rule in approvals)
-        return Held("approval", f"It waits for {text}.", whom)
+        needs = [f"approvals 0 of {rule.need} ({rule.whom} may)" for rule in approvals]
+        said = [f"It waits for {'; '.join(needs)}."] if needs else []
+        if situation.signers:
+            counted = "; ".join(one.words() for one in situation.signers)
+            said.append(f"{counted}: {HOW}.")
+        whom = [rule.whom for rule in approvals] or [one.names(one.of) for one in situation.signers]
+        return Held("approval", " ".join(said), " and ".join(whom))
 
 
 class ConfirmGate(Gate):

@@ -9,9 +9,10 @@ from datetime import datetime, timedelta
 from baton.bus.messages import Request, State
 from baton.bus.plans import SurveyFacts, make_plan, plan_digest
 from baton.command import Command
-from bot.dispatch.gates.tables import GateTable, matching
+from bot.dispatch.gates.tables import EXPIRES, GateTable, matching
 from bot.holds import Approvals, Hold
 from bot.jobs import Job, NewJob
+from bot.signers import Signers
 
 
 def rules_of(
@@ -31,25 +32,33 @@ def rules_of(
 
 
 def held_if_ruled(
-    new: NewJob, command: Command, gates: Sequence[GateTable], at: datetime, *, whole: bool
+    new: NewJob,
+    command: Command,
+    gates: Sequence[GateTable],
+    signers: tuple[Signers, ...],
+    at: datetime,
+    *,
+    whole: bool,
 ) -> NewJob:
     """Return `new` as it is written into the ledger: held, and nothing sent, if a rule asks people
-    first. `whole` says that it is for all servers that its words mean."""
+    first, or if its servers count signatures: those of `signers`. `whole` says that it is for all
+    servers that its words mean."""
     if not command.changes:
         return new
     where = new.job.environment.split(", ")
     confirm, approvals, expires = rules_of(gates, command.name, where, new.job.app)
-    if not confirm and not approvals:
+    if not confirm and not approvals and not signers:
         return new
     hold = Hold(
         since=at,
-        until=at + timedelta(seconds=expires),
+        until=at + timedelta(seconds=expires or EXPIRES),
         confirm=confirm,
         approvals=approvals,
         accept_within=command.accept_within,
         environments=_environments(new),
         whole=whole,
         survey=command.surveys,
+        signers=signers,
     )
     runs = tuple(replace(run, state=State.HELD, deadline=hold.until) for run in new.runs)
     job = replace(new.job, hold=hold)

@@ -14,6 +14,7 @@ from bot.dispatch.gates.finding import Finding
 from bot.dispatch.policy import AccessRequest
 from bot.jobs import Job
 from bot.locks import Lock
+from bot.signers import Signers, signers_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +97,12 @@ class Situation:
     def intent(self) -> Intent:
         """Return what they want to start."""
         return self.asked.intent
+
+    @property
+    def signers(self) -> tuple[Signers, ...]:
+        """Return whose signatures the servers count."""
+        intent = self.intent
+        return signers_of(self.servers, intent.command, intent.app) if intent.changes else ()
 
     @property
     def asker(self) -> Person:

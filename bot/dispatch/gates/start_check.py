@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from datetime import datetime
 
 from baton.bus.exchanges import work_key
+from baton.bus.messages import now
 from baton.command import Command
 from baton.errors import UsageError
 from baton.extensions import Commands
@@ -18,6 +20,7 @@ from bot.servers.inventory import select_servers
 from bot.servers.registry import ServerRegistry
 from bot.servers.runner_command import RunnerCommand
 from bot.servers.runners import serving
+from bot.signers import signers_of, unsigned
 
 
 class StartCheck:
@@ -30,11 +33,13 @@ class StartCheck:
         gatekeeper: Gatekeeper,
         people: Directories,
         servers: ServerRegistry,
+        clock: Callable[[], datetime] = now,
     ) -> None:
         self._commands = commands
         self._gatekeeper = gatekeeper
         self._people = people
         self._servers = servers
+        self._clock = clock
 
     async def check(self, job: Job, hosts: Collection[str]) -> Hindrance | Clear:
         """Return whether `job` may start on `hosts` now, or why not."""
@@ -54,7 +59,8 @@ class StartCheck:
             broke = next((one.broke for one in findings if isinstance(one, Open) and one.broke), "")
             if broken is not None and broke not in ("", broken.freeze):
                 return Hindrance(f"the freeze {broke} has begun since, which nobody broke for it")
-            return Clear(fences)
+            lacking = self._unsigned(job, hosts)
+            return Hindrance(lacking) if lacking else Clear(fences)
         if refused.verdict == "undecided":
             return Hindrance(f"the user groups of {asker.label} cannot be looked up now")
         if refused.gate != "permission":
@@ -62,6 +68,13 @@ class StartCheck:
         return Hindrance(
             f"{asker.label}, who asked, may not ask for it any more: {refused.text}", final=True
         )
+
+    def _unsigned(self, job: Job, hosts: Collection[str]) -> str:
+        """Return which signatures `hosts` lack, by what they say now and by the time."""
+        servers = [server.facts for server in self._servers.servers()]
+        meant = [facts for facts in servers if facts.host in hosts]
+        signers = signers_of(meant, job.command, job.app)
+        return unsigned(signers, job.hold.signatures if job.hold else (), self._clock())
 
     def hosts(self, job: Job) -> frozenset[str] | None:
         """Return the servers that the words of `job` mean now, in its environments; None if this

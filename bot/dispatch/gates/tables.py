@@ -13,6 +13,8 @@ from baton.timing import durations
 from bot.dispatch.policy import EVERYBODY, ShellPattern, Who
 
 DAY = 86_400.0
+EXPIRES = 3_600.0
+"""Seconds after which what waits for people ends by itself, unless a rule says another time."""
 
 
 def _seconds(value: object) -> object:
@@ -34,7 +36,7 @@ class GateTable(Table):
     confirm: bool = False
     approvals: int = Field(default=0, ge=0, le=20)
     of: tuple[Who, ...] = ()
-    expires: Annotated[float, BeforeValidator(_seconds), Field(ge=60, le=7 * DAY)] = 3_600.0
+    expires: Annotated[float, BeforeValidator(_seconds), Field(ge=60, le=7 * DAY)] = EXPIRES
 
     @model_validator(mode="after")
     def _asks_somebody(self) -> GateTable:

@@ -41,12 +41,14 @@ def settings(folder: Path, own: str = "own") -> AgentSettings:
                 "keys": [BOT.public.line],
                 "own": str(folder / own),
             },
+            "allow": {"approve": {"of": [OWN.public.line], "commands": ["deploy"]}},
         }
     )
 
 
 async def test_all_that_it_reports_is_signed(tmp_path: Path) -> None:
-    """Its heartbeats, which say that it insists and whom it trusts, and its updates."""
+    """Its heartbeats, which say that it insists, whom it trusts and whose approvals it counts, and
+    its updates."""
     OWN.save(tmp_path / "own")
     heard: list[Envelope] = []
 
@@ -79,6 +81,9 @@ async def test_all_that_it_reports_is_signed(tmp_path: Path) -> None:
     assert first.facts.signing is not None
     assert first.facts.signing.insists
     assert first.facts.signing.keys == (BOT.public.fingerprint,)
+    (rule,) = first.facts.approve
+    assert dict(rule.of) == {OWN.public.fingerprint: OWN.public.name}
+    assert (rule.asks("deploy", "shop"), rule.asks("ping", None)) == (True, False)
 
 
 async def test_a_key_that_cannot_be_used_keeps_it_from_starting(tmp_path: Path) -> None:

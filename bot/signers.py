@@ -1,0 +1,81 @@
+"""Whose signatures the servers of a job count themselves before it starts there. Pure.
+
+A bot that starts what a server would refuse helps nobody, so it counts as they do, and says from
+the beginning what they want. They do not rely on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+
+from pydantic import BaseModel, ConfigDict
+
+from baton.bus.facts import Facts
+from baton.bus.signing.approval import Approval, counts_at
+from baton.outcome import named
+
+SHOWN = 3
+"""Servers, and names of people, that a sentence has."""
+
+
+class Signers(BaseModel):
+    """The servers `hosts` count `need` signatures with the keys in `of`: names by fingerprint."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    hosts: tuple[str, ...]
+    need: int
+    of: Mapping[str, str]
+
+    def signed(self, signatures: Iterable[Approval]) -> list[str]:
+        """Return which of its keys have signed, each once."""
+        return sorted({one.key for one in signatures} & self.of.keys())
+
+    def complete(self, signatures: Iterable[Approval]) -> bool:
+        """Return whether enough of its keys have signed."""
+        return len(self.signed(signatures)) >= self.need
+
+    def words(self, signatures: Iterable[Approval] = ()) -> str:
+        """Return how far it is: `web-1 counts 1 of 2 approvals signed with own keys (bea and cem
+        may; bea has)`."""
+        found = self.signed(signatures)
+        count = "counts" if len(self.hosts) == 1 else "count"
+        has = f"; {self.names(found)} {'has' if len(found) == 1 else 'have'}" if found else ""
+        who = f"{self.names(self.of)} may{has}"
+        approvals = f"{len(found)} of {self.need} approval{'s' * (self.need != 1)}"
+        return f"{named(self.hosts, SHOWN)} {count} {approvals} signed with own keys ({who})"
+
+    def names(self, keys: Iterable[str]) -> str:
+        """Return what these of its keys are called."""
+        return named(sorted(self.of[key] or key for key in keys), SHOWN)
+
+
+HOW = "approve with: baton approve JOB --sign"
+
+
+def signers_of(servers: Iterable[Facts], command: str, app: str | None) -> tuple[Signers, ...]:
+    """Return whose signatures `servers` count for `command`."""
+    same: dict[tuple[int, tuple[tuple[str, str], ...]], list[str]] = {}
+    for facts in sorted(servers, key=lambda facts: facts.host):
+        for rule in facts.approve:
+            if rule.asks(command, app):
+                key = rule.need, tuple(sorted(rule.of.items()))
+                same.setdefault(key, []).append(facts.host)
+    return tuple(
+        Signers(hosts=tuple(dict.fromkeys(found)), need=need, of=dict(of))
+        for (need, of), found in same.items()
+    )
+
+
+def unsigned(
+    signers: Sequence[Signers], signatures: Sequence[Approval], at: datetime | None = None
+) -> str:
+    """Return what is missing at `signers`, in words; empty if nothing is. With `at`, signatures
+    that are too old at that time do not count, as at a server."""
+    fresh = [one for one in signatures if at is None or counts_at(one, at)]
+    lacking = [each.words(fresh) for each in signers if not each.complete(fresh)]
+    if not lacking:
+        return ""
+    old = " (those of more than 24 hours ago do not count)" if len(fresh) < len(signatures) else ""
+    return f"{'; '.join(lacking)}{old}: {HOW}"

@@ -1,0 +1,148 @@
+"""A job waits for the signatures that its servers count, and does not start only to be refused."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from baton.agent.trust.allow import AllowTable, reported
+from baton.bus.facts import ApproveFacts, Facts
+from baton.bus.messages import State, now
+from baton.bus.signing.approval import Approval, approval
+from baton.bus.signing.private_key import PrivateKey
+from bot.dispatch.gates.tables import GateTable
+from bot.signers import signers_of, unsigned
+from tests.bot.build import ANN
+from tests.bot.outbox.test_holding import BEA, CEM, PROD, World
+from tests.bot.outbox.test_signed_approvals import KEYS, token
+from tests.bot.world import Agent, Stage
+from tests.support.wait import until
+
+LINES = [key.public.line for key in KEYS.values()]
+BOTH = "web-1 counts 0 of 2 approvals signed with own keys (bea, cem may)"
+SIGN = "approve with: baton approve JOB --sign"
+
+
+def rules(need: int = 2, **more: Any) -> tuple[ApproveFacts, ...]:
+    """What an agent with such a file says in its heartbeats."""
+    table = {"approve": {"of": LINES, "need": need, **more}}
+    return reported(AllowTable.model_validate(table).approve)
+
+
+async def tells(world: World, agent: Agent, approve: tuple[ApproveFacts, ...]) -> None:
+    """`agent` says so, and the bot has heard it."""
+    agent.facts = agent.facts.model_copy(update={"approve": approve})
+    await agent.beat()
+    await until(
+        lambda: any(
+            (seen.facts.host, seen.facts.approve) == (agent.host, approve)
+            for seen in world.bot.servers.servers()
+        )
+    )
+
+
+async def begin(stage: Stage, *gates: GateTable) -> World:
+    made = World(stage, *gates)
+    await made.begin()
+    await tells(made, made.agents[0], rules())
+    return made
+
+
+@pytest.fixture
+async def world(stage: Stage) -> World:
+    """A bot whose rules want two approvals, and a server that counts two signatures."""
+    return await begin(stage, PROD)
+
+
+async def test_what_servers_count_is_said_before_anybody_asks_and_votes(world: World) -> None:
+    """`--why`, the post and the answer to a button say the same."""
+    why = await world.says(ANN, "ship shop prod --why")
+    assert f"{BOTH}: {SIGN}." in str(why.answer)
+    asked = await world.says(ANN, "ship shop prod")
+    await until(lambda: world.shown(asked.job) is not None)
+    assert world.shown(asked.job).summary == f"approvals 0 of 2 (@leads may); {BOTH}: {SIGN}"
+    by_button = await world.says(BEA, f"approve {asked.job}")
+    assert f"It still waits: approvals 1 of 2 (@leads may); {BOTH}" in by_button.text
+
+
+async def test_it_starts_once_the_signatures_are_there(world: World) -> None:
+    """Approvals by button alone start nothing, though they are enough for the bot."""
+    asked = await world.says(ANN, "ship shop prod")
+    job = await world.job(asked.job)
+    await world.says(BEA, f"approve {job.id}")
+    second = await world.says(CEM, f"approve {job.id} --signature {token(job, CEM.id)}")
+    assert "It still waits: approvals 2 of 2 (@leads may); web-1 counts 1 of 2" in second.text
+    assert "(bea, cem may; cem has)" in second.text
+    assert set((await world.stage.states(job.id)).values()) == {State.HELD}
+    assert await world.stage.store.ledger.outbox() == []
+    await world.says(BEA, f"approve {job.id} --signature {token(job, BEA.id)}")
+    await world.stage.told(job.id)
+    assert world.started == 2
+    assert len(world.agents[0].requests[0].approvals) == 2
+
+
+async def test_without_a_rule_of_the_bot_it_waits_for_the_signatures(stage: Stage) -> None:
+    """Whoever may ask for the same may sign; a server that counts nothing changes nothing."""
+    world = await begin(stage)
+    asked = await world.says(ANN, "ship shop prod")
+    job = await world.job(asked.job)
+    assert set((await world.stage.states(job.id)).values()) == {State.HELD}
+    own = await world.says(ANN, f"approve {job.id} --signature {token(job, BEA.id)}")
+    assert not own.ok
+    for who in (BEA, CEM):
+        await world.says(who, f"approve {job.id} --signature {token(job, who.id)}")
+    await world.stage.told(job.id)
+    alone = await world.says(ANN, "ship shop prod --host web-2")
+    await world.stage.told(alone.job)
+    assert world.started == 3
+
+
+async def test_what_a_server_counts_by_now_is_asked_at_the_start(stage: Stage) -> None:
+    """Its file was changed while people voted: the post says what is missing, and nothing is
+    sent."""
+    world = World(stage, PROD)
+    await world.begin()
+    asked = await world.says(ANN, "ship shop prod")
+    job = await world.job(asked.job)
+    await tells(world, world.agents[0], rules(1))
+    await world.says(BEA, f"approve {job.id}")
+    await world.says(CEM, f"approve {job.id}")
+
+    async def waits() -> bool:
+        hold = (await world.job(job.id)).hold
+        return hold is not None and "counts 0 of 1 approval signed" in hold.waits
+
+    await until(waits)
+    assert world.started == 0
+
+
+def test_it_counts_as_a_server_does() -> None:
+    """A key counts once, one of nobody's not at all, and after 24 hours none."""
+    facts = [
+        Facts(host=host, environment="prod", approve=rules(apps=apps))
+        for host, apps in (("web-1", ["*"]), ("web-2", ["*"]), ("web-3", ["billing"]))
+    ]
+    (found,) = signers_of(facts, "ship", "shop")
+    assert (found.hosts, found.need) == (("web-1", "web-2"), 2)
+    assert signers_of(facts[2:], "ship", "shop") == ()
+    at = now()
+
+    def by(key: PrivateKey, hours: float = 0) -> Approval:
+        return approval("sha256:0", at - timedelta(hours=hours), key.public, b"0" * 64)
+
+    bea, cem = KEYS.values()
+    assert "1 of 2" in unsigned([found], [by(bea), by(bea), by(PrivateKey.new())], at)
+    assert unsigned([found], [by(bea), by(cem)], at) == ""
+    late = unsigned([found], [by(bea), by(cem, 25)], at)
+    assert "1 of 2" in late
+    assert "those of more than 24 hours ago do not count" in late
+
+
+def test_rules_that_do_not_fit_into_a_heartbeat_are_left_out() -> None:
+    """A heartbeat stays small; the agent counts all of them."""
+    many = AllowTable.model_validate({"approve": [{"of": LINES} for _ in range(60)]})
+    assert len(reported(many.approve)) == 20
+    long = [{"of": LINES, "apps": [f"{'a' * 90}{n}" for n in range(90)]}]
+    assert reported(AllowTable.model_validate({"approve": long}).approve) == ()
