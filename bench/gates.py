@@ -14,11 +14,11 @@ from baton.bus.messages import Person
 from bench import harness
 from bench.harness import Options, median
 from bot.dispatch.gates.freeze import FreezeGate
-from bot.dispatch.gates.freeze_file import FreezesInForce
+from bot.dispatch.gates.freezing.freeze_file import FreezesInForce
+from bot.dispatch.gates.freezing.windows import Freeze, Weekly
 from bot.dispatch.gates.lock import LockGate
 from bot.dispatch.gates.permission import PermissionGate
 from bot.dispatch.gates.situation import Asked, Intent, Situation
-from bot.dispatch.gates.windows import Freeze, Weekly
 from bot.dispatch.policy import Policy, Rule
 
 RULES = 250

@@ -16,7 +16,7 @@ from baton.errors import SettingsError
 from baton.fields import Host, Name
 from baton.settings import BusSettings, FileSettings, Table, load
 from bot.dispatch.console_address import is_loopback
-from bot.dispatch.gates.freeze_table import FreezeTable
+from bot.dispatch.gates.freezing.freeze_table import FreezeTable
 from bot.dispatch.gates.tables import GateTable
 from bot.dispatch.policy import EnvironmentTable, Policy, Rule
 from bot.dispatch.rate_limiter import LimitsTable

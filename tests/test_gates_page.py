@@ -14,12 +14,12 @@ from baton.extensions import Commands
 from bot.app.dispatching import commands_of
 from bot.builtins.locking.lock import LockCommand
 from bot.builtins.locking.words import parse_lock
-from bot.dispatch.gates.freeze_file import read_freezes
-from bot.dispatch.gates.windows import frozen_until
+from bot.dispatch.gates.freezing.freeze_file import read_freezes
+from bot.dispatch.gates.freezing.windows import frozen_until
 from bot.dispatch.gates.words import read_said
 from bot.settings import load_bot
 from commands.deploy import Deploy
-from tests.bot.dispatch.gates.test_freeze_file import HOLIDAYS
+from tests.bot.dispatch.gates.freezing.test_freeze_file import HOLIDAYS
 
 PAGE = (Path(__file__).parents[1] / "docs" / "gates.md").read_text()
 COMMANDS = commands_of(Commands([Extension(Deploy)]))

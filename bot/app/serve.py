@@ -31,7 +31,7 @@ from bot.app.rules_log import RulesLog
 from bot.app.supervise import run_while_healthy
 from bot.app.with_alerts import AlertsConfig
 from bot.dispatch.console_address import ConsoleAddress
-from bot.dispatch.gates.freeze_file import FreezesInForce, read_freezes
+from bot.dispatch.gates.freezing.freeze_file import FreezesInForce, read_freezes
 from bot.dispatch.rate_limiter import PersonRateLimiter
 from bot.fronts.slack import SlackChat, SlackFront, Tokens
 from bot.fronts.slack.chat import CHECK_INTERVAL

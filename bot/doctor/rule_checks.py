@@ -8,8 +8,8 @@ from baton.bus.facts import Facts
 from baton.bus.messages import now
 from baton.declared import command_names
 from baton.errors import BatonError, SettingsError
-from bot.dispatch.gates.freeze_file import read_freezes
-from bot.dispatch.gates.freeze_table import FreezeTable
+from bot.dispatch.gates.freezing.freeze_file import read_freezes
+from bot.dispatch.gates.freezing.freeze_table import FreezeTable
 from bot.dispatch.policy import Policy
 from bot.dispatch.policy_review import Scene, by_environment, review
 from bot.doctor.check_result import CheckResult, fail, note, ok, warn

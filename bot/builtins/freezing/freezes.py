@@ -14,8 +14,8 @@ from bot.dispatch.authorizer import Authorizer
 from bot.dispatch.builtin import BuiltinCommand, Handler
 from bot.dispatch.context import CommandContext
 from bot.dispatch.gates.freeze import until_text, whom
-from bot.dispatch.gates.freeze_file import FreezesInForce
-from bot.dispatch.gates.windows import Freeze
+from bot.dispatch.gates.freezing.freeze_file import FreezesInForce
+from bot.dispatch.gates.freezing.windows import Freeze
 from bot.dispatch.reply import Reply
 from bot.jobs import short_id
 from bot.locks import clock as moment_text

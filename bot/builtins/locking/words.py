@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from baton.errors import BatonError, UsageError
 from baton.text.words import BECAUSE, cited
 from baton.timing import durations
-from bot.dispatch.gates.windows import moment
+from bot.dispatch.gates.freezing.windows import moment
 from bot.locks import LONGEST, Scope
 
 _CLOCK = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)")

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from bot.dispatch.gates.finding import Finding, Open, Refused
+from bot.dispatch.gates.freezing.windows import Freeze, Frozen, frozen_by, frozen_until
 from bot.dispatch.gates.situation import Gate, Situation
-from bot.dispatch.gates.windows import Freeze, Frozen, frozen_by, frozen_until
 
 
 class FreezeGate(Gate):

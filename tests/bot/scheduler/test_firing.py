@@ -13,7 +13,7 @@ from bot.schedules.decisions import outcome_of
 from bot.schedules.posts import ScheduleDay, ScheduleNotice
 from bot.schedules.schedule import ResultHandling
 from tests.bot.build import ANN, OPS, run
-from tests.bot.dispatch.gates.test_windows import weekly
+from tests.bot.dispatch.gates.freezing.test_windows import weekly
 from tests.bot.scheduler.office import T0, Make, Office
 
 ONLY_GROUP = Policy(

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from baton.errors import SettingsError
 from baton.text.printable import printable
-from bot.dispatch.gates.windows import Spans, merged, moment
+from bot.dispatch.gates.freezing.windows import Spans, merged, moment
 
 MAX_BYTES = 2_000_000
 """Of a file: one that is larger was not meant."""

@@ -10,16 +10,9 @@ import structlog
 
 from baton.errors import SettingsError
 from baton.timing.calendar import zone
-from bot.dispatch.gates.calendar_file import read_calendar
-from bot.dispatch.gates.freeze_table import FreezeTable, minutes
-from bot.dispatch.gates.windows import (
-    DAYS,
-    Freeze,
-    Spans,
-    Weekly,
-    Windows,
-    moment,
-)
+from bot.dispatch.gates.freezing.calendar_file import read_calendar
+from bot.dispatch.gates.freezing.freeze_table import FreezeTable, minutes
+from bot.dispatch.gates.freezing.windows import DAYS, Freeze, Spans, Weekly, Windows, moment
 from bot.dispatch.policy import MAX_REMEMBERED, is_user
 
 log = structlog.get_logger(__name__)

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, Field, PlainValidator, model_validator
 from baton.settings import Table
 from baton.text.printable import printable
 from baton.timing.calendar import UnknownZone, zone
-from bot.dispatch.gates.windows import DAYS, MIDNIGHT
+from bot.dispatch.gates.freezing.windows import DAYS, MIDNIGHT
 from bot.dispatch.policy import EVERYBODY, ShellPattern, Who
 
 _CLOCK = re.compile(r"(\d{2}):(\d{2})")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bot.dispatch.gates.freeze import whom
-from bot.dispatch.gates.windows import Freeze
+from bot.dispatch.gates.freezing.windows import Freeze
 from bot.jobs import short_id
 from bot.locks import Lock, queue_of
 from bot.store.safety.broken_freezes import BrokenFreeze

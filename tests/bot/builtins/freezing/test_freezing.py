@@ -10,7 +10,7 @@ from bot.schedules.posts import ScheduleNotice
 from bot.store import Store
 from tests.bot.build import ANN, OPS
 from tests.bot.counter import BEN, GUEST, table
-from tests.bot.dispatch.gates.test_windows import weekly
+from tests.bot.dispatch.gates.freezing.test_windows import weekly
 from tests.bot.scheduler.office import Office
 from tests.bot.world import no_groups
 

@@ -13,7 +13,7 @@ from bot.dispatch.gates.finding import Finding, Open, Refused
 from bot.dispatch.gates.freeze import FreezeGate
 from bot.dispatch.gates.situation import Asked, Intent, Situation
 from tests.bot.build import ANN
-from tests.bot.dispatch.gates.test_windows import weekly
+from tests.bot.dispatch.gates.freezing.test_windows import weekly
 
 FRIDAY = datetime(2026, 11, 27, 14, tzinfo=UTC)
 DEPLOY = Intent("ship", ("prod",), "shop", title="ship shop prod")

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from baton.errors import SettingsError
-from bot.dispatch.gates.freeze_file import FreezesInForce, read_freezes
-from bot.dispatch.gates.windows import Freeze, frozen_until
+from bot.dispatch.gates.freezing.freeze_file import FreezesInForce, read_freezes
+from bot.dispatch.gates.freezing.windows import Freeze, frozen_until
 from bot.settings import load_bot
 
 NOW = datetime(2026, 11, 27, 9, tzinfo=UTC)

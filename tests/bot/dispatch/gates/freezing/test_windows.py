@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
 
-from bot.dispatch.gates.windows import (
+from bot.dispatch.gates.freezing.windows import (
     DAYS,
     Freeze,
     Spans,

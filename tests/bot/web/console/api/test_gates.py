@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.bot.build import ANN
 from tests.bot.counter import BEN
-from tests.bot.dispatch.gates.test_windows import weekly
+from tests.bot.dispatch.gates.freezing.test_windows import weekly
 from tests.bot.web.console.conftest import Console
 
 
