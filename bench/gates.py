@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
-from zoneinfo import ZoneInfo
 
 from baton.bus.messages import Person
 from bench import harness
 from bench.harness import Options, median
 from bot.dispatch.gates.freeze import FreezeGate
-from bot.dispatch.gates.freezing.freeze_file import FreezesInForce
-from bot.dispatch.gates.freezing.windows import Freeze, Weekly
+from bot.dispatch.gates.freezing.freeze_table import FreezeTable
+from bot.dispatch.gates.freezing.in_force import FreezesInForce
 from bot.dispatch.gates.lock import LockGate
 from bot.dispatch.gates.permission import PermissionGate
 from bot.dispatch.gates.situation import Asked, Intent, Situation
@@ -24,13 +23,19 @@ from bot.dispatch.policy import Policy, Rule
 RULES = 250
 TARGET = 100.0
 """Microseconds of a decision."""
-LONDON = ZoneInfo("Europe/London")
 FRIDAY = datetime(2026, 11, 27, 14, tzinfo=UTC)
 
 
-def _freeze(number: int) -> Freeze:
-    windows = Weekly(frozenset({4}), 13 * 60, 24 * 60, LONDON)
-    return Freeze(f"freeze {number}", (f"env-{number}",), ("*",), LONDON, windows)
+def _freeze(number: int) -> FreezeTable:
+    return FreezeTable.model_validate(
+        {
+            "name": f"freeze {number}",
+            "environments": [f"env-{number}"],
+            "zone": "Europe/London",
+            "days": ["fri"],
+            "from": "13:00",
+        }
+    )
 
 
 def _rule(number: int) -> Rule:
@@ -43,7 +48,7 @@ class Gates:
 
     def __init__(self) -> None:
         self.policy = Policy([_rule(number) for number in range(RULES)])
-        self.freezes = FreezesInForce(tuple(_freeze(number) for number in range(RULES)))
+        self.freezes = FreezesInForce([_freeze(number) for number in range(RULES)])
         last = RULES - 1
         intent = Intent("deploy", (f"env-{last}",), f"app-{last}")
         asked = Asked(intent, Person(id=f"U{last:03}", name="ann"))

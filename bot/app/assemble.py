@@ -30,7 +30,7 @@ from bot.app.periodic import PeriodicTasks
 from bot.app.upkeep import Upkeep
 from bot.app.with_alerts import AlertParts, AlertsConfig, NoAlerts, WithAlerts
 from bot.dispatch.console_address import ConsoleAddress
-from bot.dispatch.gates.freezing.freeze_file import FreezesInForce
+from bot.dispatch.gates.freezing.in_force import FreezesInForce
 from bot.dispatch.gates.tables import GateTable
 from bot.dispatch.live_commands import LiveCommands
 from bot.dispatch.policy import Policy

@@ -100,7 +100,13 @@ class Bot:
         await self.upkeep.load_servers()
         self.periodic.start()
         self.periodic.add(
-            *task_table.always(self.upkeep, lambda: self.leader.leading, self.alerts.reloader)
+            *task_table.always(
+                self.upkeep,
+                lambda: self.leader.leading,
+                self.alerts.reloader,
+                self.dispatching.freezes,
+                self.findings,
+            )
         )
         self._always = [
             self.parts.start(self.leader.run(), "leadership"),

@@ -22,7 +22,7 @@ from bot.dispatch.builtin import Builtin, Handler
 from bot.dispatch.console_address import ConsoleAddress
 from bot.dispatch.dead_letters import DeadLetters
 from bot.dispatch.dispatcher import CommandDispatcher
-from bot.dispatch.gates.freezing.freeze_file import FreezesInForce
+from bot.dispatch.gates.freezing.in_force import FreezesInForce
 from bot.dispatch.gates.gatekeeper import Gatekeeper
 from bot.dispatch.gates.start_check import StartCheck
 from bot.dispatch.gates.tables import GateTable

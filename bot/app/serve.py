@@ -17,7 +17,6 @@ from alerts import load_alerts
 from alerts.settings import rules_left_out
 from baton.bus.channel import Link
 from baton.bus.connect import connect
-from baton.bus.messages import now
 from baton.bus.signing.signer import signer_of
 from baton.entry_points import ExtensionsLeftOut
 from baton.extensions import installed
@@ -31,7 +30,7 @@ from bot.app.rules_log import RulesLog
 from bot.app.supervise import run_while_healthy
 from bot.app.with_alerts import AlertsConfig
 from bot.dispatch.console_address import ConsoleAddress
-from bot.dispatch.gates.freezing.freeze_file import FreezesInForce, read_freezes
+from bot.dispatch.gates.freezing.in_force import FreezesInForce
 from bot.dispatch.rate_limiter import PersonRateLimiter
 from bot.fronts.slack import SlackChat, SlackFront, Tokens
 from bot.fronts.slack.chat import CHECK_INTERVAL
@@ -65,9 +64,7 @@ async def serve(
     """
     sys.setswitchinterval(SWITCH_INTERVAL)
     alerts = _alerts_config(settings.alerts.file, lambda: chat, strict=strict)
-    freezes = FreezesInForce(
-        read_freezes(settings.freeze, now()), lambda: read_freezes(reread().freeze, now())
-    )
+    freezes = FreezesInForce(settings.freeze, lambda: reread().freeze)
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)

@@ -25,6 +25,8 @@ from bot.app.audit_sealer import AuditSealer
 from bot.app.periodic import PeriodicTask, Round
 from bot.app.rules_log import RulesLog
 from bot.app.upkeep import Upkeep
+from bot.dispatch.gates.freezing import in_force
+from bot.dispatch.gates.freezing.in_force import FreezesInForce
 from bot.findings import Findings
 from bot.scheduler import scheduler
 from bot.scheduler.scheduler import Scheduler
@@ -44,7 +46,11 @@ WATCHING = (ALERTS, "recording", "drift", PROBING)
 
 
 def always(
-    work: Upkeep, leading: Callable[[], bool], reloading: Reloader | None
+    work: Upkeep,
+    leading: Callable[[], bool],
+    reloading: Reloader | None,
+    freezes: FreezesInForce,
+    findings: Findings,
 ) -> Iterable[PeriodicTask]:
     """Yield the rows of every bot, whether it leads or not."""
     yield PeriodicTask(
@@ -55,6 +61,12 @@ def always(
     )
     yield PeriodicTask(
         "memory", garbage.return_free_memory, garbage.RETURN_INTERVAL, first=garbage.RETURN_INTERVAL
+    )
+    yield PeriodicTask(
+        "follow_freezes",
+        partial(freezes.follow, findings),
+        in_force.FOLLOW_INTERVAL,
+        first=in_force.FOLLOW_INTERVAL,
     )
     if reloading is not None:
         yield PeriodicTask("reload_alerts", reloading.check_for_reload, reloader.FOLLOW_INTERVAL)

@@ -35,7 +35,7 @@ from bot.dispatch.authorizer import Authorizer
 from bot.dispatch.builtin import Builtin, BuiltinCommand, Handler
 from bot.dispatch.console_address import ConsoleAddress
 from bot.dispatch.dead_letters import DeadLetters
-from bot.dispatch.gates.freezing.freeze_file import FreezesInForce
+from bot.dispatch.gates.freezing.in_force import FreezesInForce
 from bot.dispatch.gates.gatekeeper import Gatekeeper
 from bot.dispatch.live_commands import LiveCommands
 from bot.dispatch.people import Directories

@@ -14,7 +14,7 @@ from bot.dispatch.authorizer import Authorizer
 from bot.dispatch.builtin import BuiltinCommand, Handler
 from bot.dispatch.context import CommandContext
 from bot.dispatch.gates.freeze import until_text, whom
-from bot.dispatch.gates.freezing.freeze_file import FreezesInForce
+from bot.dispatch.gates.freezing.in_force import FreezesInForce
 from bot.dispatch.gates.freezing.windows import Freeze
 from bot.dispatch.reply import Reply
 from bot.jobs import short_id
@@ -73,7 +73,10 @@ class FreezesHandler(Handler[FreezesCommand]):
         )
         wait = f"; {len(seen)} broken, to be reviewed" if seen else ""
         left = reader.left_out_note("broken freeze", len(items) - len(seen))
-        summary = f"Freezes: {len(freezes)}{wait}{left}"
+        wrong = "".join(
+            f". They stay as they were: {problem}" for problem in self._freezes.problems
+        )
+        summary = f"Freezes: {len(freezes)}{wait}{left}{wrong}"
         return Reply(answer=Answer(summary, _COLUMNS, rows) if rows else Answer(summary))
 
 

@@ -18,7 +18,7 @@ from bot.dispatch.context import CommandContext
 from bot.dispatch.gates.approval import ApprovalGate, ConfirmGate
 from bot.dispatch.gates.finding import Finding, Refused, first_refusal, holds
 from bot.dispatch.gates.freeze import FreezeGate
-from bot.dispatch.gates.freezing.freeze_file import FreezesInForce
+from bot.dispatch.gates.freezing.in_force import FreezesInForce
 from bot.dispatch.gates.lock import LockGate
 from bot.dispatch.gates.looked import Looked
 from bot.dispatch.gates.permission import PermissionGate

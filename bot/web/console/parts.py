@@ -11,7 +11,7 @@ from bot.dispatch.audit_log import AuditLog
 from bot.dispatch.authorizer import Authorizer
 from bot.dispatch.dead_letters import DeadLetters
 from bot.dispatch.dispatcher import CommandDispatcher
-from bot.dispatch.gates.freezing.freeze_file import FreezesInForce
+from bot.dispatch.gates.freezing.in_force import FreezesInForce
 from bot.dispatch.live_commands import LiveCommands
 from bot.servers.registry import ServerRegistry
 from bot.store import Store

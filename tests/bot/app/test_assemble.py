@@ -68,6 +68,7 @@ async def test_a_bot_with_alerts_watches_while_it_leads(stage: Stage) -> None:
         "alerts",
         "discovery",
         "drift",
+        "follow_freezes",
         "follow_other_bots",
         "memory",
         "sync_posts",
@@ -79,7 +80,11 @@ async def test_a_bot_with_alerts_watches_while_it_leads(stage: Stage) -> None:
         "schedules",
     }
     await bot.leader._let_go()
-    assert {status.name for status in bot.periodic.statuses} == {"follow_other_bots", "memory"}
+    assert {status.name for status in bot.periodic.statuses} == {
+        "follow_other_bots",
+        "follow_freezes",
+        "memory",
+    }
     assert bot.alert_runner is not None
     assert bot.alert_runner.engine is None
 

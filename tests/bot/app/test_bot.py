@@ -218,7 +218,11 @@ async def test_a_bot_that_loses_the_lease_and_gets_it_again_leads_as_before(stag
     await until(lambda: bot.leader.leading)
     running = {status.name for status in bot.periodic.statuses}
     await bot.leader._let_go()
-    assert {status.name for status in bot.periodic.statuses} == {"follow_other_bots", "memory"}
+    assert {status.name for status in bot.periodic.statuses} == {
+        "follow_other_bots",
+        "follow_freezes",
+        "memory",
+    }
     assert list(bot.front_ends.queues) == []
     await until(lambda: bot.leader.leading)
     await stage.told(await stage.job(bot, "ship shop prod"))

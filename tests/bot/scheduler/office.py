@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from baton.bus.messages import Person, Pong, Standing
 from baton.extensions import Commands
-from bot.dispatch.gates.freezing.freeze_file import FreezesInForce
+from bot.dispatch.gates.freezing.in_force import FreezesInForce
 from bot.dispatch.people import Profile
 from bot.dispatch.policy import Policy
 from bot.dispatch.reply import Reply

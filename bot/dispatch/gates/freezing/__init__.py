@@ -1,1 +1,1 @@
-"""Freezes: the tables of the settings and the calendars that they name, read into windows of time."""
+"""Freezes: tables of the settings, and calendars that they name, read into windows of time."""

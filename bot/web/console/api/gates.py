@@ -62,6 +62,9 @@ class FreezeList(BaseModel):
     """The freezes, and those that were broken."""
 
     freezes: list[FreezeShown]
+    problems: list[str] = Field(
+        description="why the freezes are not what the files say now: they stay as they were"
+    )
     broken: list[BrokenShown]
 
 

@@ -69,9 +69,11 @@ class SeenBroken:
 
 @dataclass(frozen=True, slots=True)
 class SeenFreezes:
-    """The freezes, and the broken ones that the viewer may see."""
+    """The freezes, and the broken ones that the viewer may see. `problems` say why the freezes are
+    not what the files say now."""
 
     freezes: tuple[SeenFreeze, ...]
+    problems: tuple[str, ...]
     broken: tuple[SeenBroken, ...]
 
 
@@ -105,6 +107,7 @@ class GateReading:
         ]
         return SeenFreezes(
             tuple(_freeze(one, now) for one in parts.freezes.freezes),
+            parts.freezes.problems,
             tuple(_broken(one) for one in seen),
         )
 

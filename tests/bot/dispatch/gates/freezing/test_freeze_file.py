@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from baton.errors import SettingsError
-from bot.dispatch.gates.freezing.freeze_file import FreezesInForce, read_freezes
+from bot.dispatch.gates.freezing.freeze_file import read_freezes
 from bot.dispatch.gates.freezing.windows import Freeze, frozen_until
 from bot.settings import load_bot
 
@@ -129,15 +129,3 @@ def test_a_calendar_that_is_none_is_an_error(tmp_path: Path, content: bytes | No
         calendar.write_bytes(content)
     with pytest.raises(SettingsError, match=r"holidays\.ics"):
         freezes(tmp_path, f'[[freeze]]\nname = "x"\ncalendar = "{calendar}"\n')
-
-
-def test_at_a_reload_what_is_wrong_changes_nothing(tmp_path: Path) -> None:
-    """The freezes stay as they were, and it is said."""
-    text = '[[freeze]]\nname = "x"\ndays = ["fri"]\n'
-    kept = FreezesInForce(freezes(tmp_path, text), lambda: freezes(tmp_path, text + "nonsense"))
-    before = kept.freezes
-    assert "baton.toml" in kept.reload_or_log()
-    assert kept.freezes is before
-    kept = FreezesInForce(before, lambda: freezes(tmp_path, text.replace("fri", "sat")))
-    assert kept.reload_or_log() == ""
-    assert kept.freezes != before

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from tests.bot.build import ANN
 from tests.bot.counter import BEN
+from tests.bot.dispatch.gates.freezing.test_in_force import Folder
 from tests.bot.dispatch.gates.freezing.test_windows import weekly
 from tests.bot.web.console.conftest import Console
 
@@ -52,6 +55,22 @@ async def test_a_broken_freeze_is_loud_on_its_job_until_it_is_reviewed(console: 
     (found,) = await store.open_items()
     await store.review(found.id, BEN)
     assert "Reviewed by ben." in (await console.client.get(f"/jobs/{job}")).text
+
+
+async def test_a_calendar_that_is_broken_is_said(console: Console, tmp_path: Path) -> None:
+    """And the API."""
+    folder = Folder(tmp_path, "holidays")
+    freezes = console.bot.dispatching.freezes
+    freezes._reread = folder.tables
+    freezes.reload_or_log()
+    assert (await console.client.get("/api/v1/freezes")).json()["problems"] == []
+    folder.calendars[0].unlink()
+    await folder.follow(freezes)
+    (problem,) = (await console.client.get("/api/v1/freezes")).json()["problems"]
+    assert "holidays.ics" in problem
+    page = (await console.client.get("/gates")).text
+    assert "they stay as they were" in page
+    assert "holidays.ics" in page
 
 
 async def test_a_plan_lists_every_gate(console: Console) -> None:
