@@ -20,17 +20,21 @@ SHOWN = 3
 
 
 class Signers(BaseModel):
-    """The servers `hosts` count `need` signatures with the keys in `of`: names by fingerprint."""
+    """The servers `hosts` count `need` signatures with the keys in `of`, names by fingerprint, and
+    those of passkeys on the pages `origins`."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     hosts: tuple[str, ...]
     need: int
     of: Mapping[str, str]
+    origins: tuple[str, ...] = ()
 
     def signed(self, signatures: Iterable[Approval]) -> list[str]:
         """Return which of its keys have signed, each once."""
-        return sorted({one.key for one in signatures} & self.of.keys())
+        pages = self.origins
+        given = (one for one in signatures if not one.passkey or one.passkey.origin in pages)
+        return sorted({one.key for one in given} & self.of.keys())
 
     def complete(self, signatures: Iterable[Approval]) -> bool:
         """Return whether enough of its keys have signed."""
@@ -51,20 +55,23 @@ class Signers(BaseModel):
         return named(sorted(self.of[key] or key for key in keys), SHOWN)
 
 
-HOW = "approve with: baton approve JOB --sign"
+def how(signers: Iterable[Signers]) -> str:
+    """Return how one signs for `signers`."""
+    passkey = ", or with a passkey on its page" if any(one.origins for one in signers) else ""
+    return f"approve with: baton approve JOB --sign{passkey}"
 
 
 def signers_of(servers: Iterable[Facts], command: str, app: str | None) -> tuple[Signers, ...]:
     """Return whose signatures `servers` count for `command`."""
-    same: dict[tuple[int, tuple[tuple[str, str], ...]], list[str]] = {}
+    same: dict[tuple[int, tuple[tuple[str, str], ...], tuple[str, ...]], list[str]] = {}
     for facts in sorted(servers, key=lambda facts: facts.host):
         for rule in facts.approve:
             if rule.asks(command, app):
-                key = rule.need, tuple(sorted(rule.of.items()))
+                key = rule.need, tuple(sorted(rule.of.items())), rule.origins
                 same.setdefault(key, []).append(facts.host)
     return tuple(
-        Signers(hosts=tuple(dict.fromkeys(found)), need=need, of=dict(of))
-        for (need, of), found in same.items()
+        Signers(hosts=tuple(dict.fromkeys(found)), need=need, of=dict(of), origins=origins)
+        for (need, of, origins), found in same.items()
     )
 
 
@@ -78,4 +85,4 @@ def unsigned(
     if not lacking:
         return ""
     old = " (those of more than 24 hours ago do not count)" if len(fresh) < len(signatures) else ""
-    return f"{'; '.join(lacking)}{old}: {HOW}"
+    return f"{'; '.join(lacking)}{old}: {how(signers)}"

@@ -78,7 +78,8 @@ def _few(values: object) -> object:
 
 class ApproveFacts(BaseModel):
     """Whose signatures an agent counts before it starts something: `need` of the people whose keys
-    are in `of`, names by fingerprint, for `commands` of `apps`, which are patterns."""
+    are in `of`, names by fingerprint, for `commands` of `apps`, which are patterns. Passkeys count
+    if they were used on one of the pages `origins`."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -86,6 +87,7 @@ class ApproveFacts(BaseModel):
     of: Annotated[Mapping[Line, Line], BeforeValidator(_few)]
     commands: Lines = ("*",)
     apps: Lines = ("*",)
+    origins: Lines = ()
 
     def asks(self, command: str, app: str | None) -> bool:
         """Return whether it is about `command` for `app`."""

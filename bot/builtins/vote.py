@@ -11,7 +11,7 @@ from typing_extensions import override
 
 from baton.bus.messages import State
 from baton.bus.plans import Plan
-from baton.bus.signing.approval import read_token
+from baton.bus.signing.approver_ring import read_token
 from baton.errors import BatonError, UsageError
 from bot.builtins.job_ids import JobId, find_job
 from bot.dispatch.audit_log import AuditLog

@@ -6,6 +6,7 @@ line.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from fnmatch import fnmatchcase
 from typing import Annotated, Any
@@ -14,7 +15,7 @@ from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from baton.bus.facts import MAX_RULES, MAX_RULES_SIZE, ApproveFacts
 from baton.bus.messages import Request
-from baton.bus.signing.public_key import KeyLines
+from baton.bus.signing.passkey import ApproverLines, Passkey
 from baton.command import Command
 from baton.settings import Table
 
@@ -27,17 +28,28 @@ def _none_empty(patterns: tuple[str, ...]) -> tuple[str, ...]:
     return patterns
 
 
+def _an_origin(text: str) -> str:
+    if not _ORIGIN.fullmatch(text):
+        raise ValueError("the beginning of an address, such as https://baton.example.com")
+    return text
+
+
+Origin = Annotated[str, AfterValidator(_an_origin)]
+_ORIGIN = re.compile(r"https?://[a-z0-9.-]{1,253}(:[0-9]{1,5})?")
 Patterns = Annotated[tuple[str, ...], Field(max_length=MOST), AfterValidator(_none_empty)]
 
 
 class ApproveTable(Table):
     """`approve` of `[allow]`: what starts here only if `need` people have signed its plan with the
-    keys in `of`, whatever the bot says. `commands` and `apps` are patterns of what it is about."""
+    keys in `of`, whatever the bot says. `commands` and `apps` are patterns of what it is about. A
+    passkey counts if it was used on one of the pages `origins`: by default on those of its site,
+    https://SITE."""
 
-    of: KeyLines
+    of: ApproverLines
     need: int = Field(default=1, ge=1)
     commands: Patterns = ("*",)
     apps: Patterns = ("*",)
+    origins: tuple[Origin, ...] = Field(default=(), max_length=20)
 
     @field_validator("need")
     @classmethod
@@ -48,10 +60,17 @@ class ApproveTable(Table):
         return need
 
     @property
+    def pages(self) -> tuple[str, ...]:
+        """Where passkeys count; nothing if there is none."""
+        sites = sorted({f"https://{key.site}" for key in self.of if isinstance(key, Passkey)})
+        return self.origins or tuple(sites) if sites else ()
+
+    @property
     def facts(self) -> ApproveFacts:
         """What heartbeats say of it."""
         of = {key.fingerprint: key.name for key in self.of}
-        return ApproveFacts(need=self.need, of=of, commands=self.commands, apps=self.apps)
+        more = {"commands": self.commands, "apps": self.apps, "origins": self.pages}
+        return ApproveFacts.model_validate({"need": self.need, "of": of, **more})
 
 
 def reported(rules: Sequence[ApproveTable]) -> tuple[ApproveFacts, ...]:

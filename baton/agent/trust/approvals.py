@@ -9,9 +9,11 @@ from datetime import UTC, datetime
 from baton.agent.trust.allow import AllowTable, ApproveTable
 from baton.bus.messages import Request
 from baton.bus.plans import plan_digest
-from baton.bus.signing.approval import approvers
-from baton.bus.signing.key_ring import KeyRing
+from baton.bus.signing.approver_ring import ApproverRing
 from baton.command import Command
+
+MAX_DOUBTS = 3
+"""Approvals of which a refusal says why they do not count."""
 
 
 class ApprovalCounter:
@@ -22,8 +24,8 @@ class ApprovalCounter:
     """
 
     def __init__(self, table: AllowTable) -> None:
-        self._rules: Sequence[tuple[ApproveTable, KeyRing]] = [
-            (rule, KeyRing(rule.of)) for rule in table.approve
+        self._rules: Sequence[tuple[ApproveTable, ApproverRing]] = [
+            (rule, ApproverRing(rule.of, rule.pages)) for rule in table.approve
         ]
 
     def asks(self, request: Request, command: Command) -> bool:
@@ -46,9 +48,10 @@ class ApprovalCounter:
         digest, since = plan_digest(plan), datetime.fromtimestamp(forgotten, UTC)
         fresh = [one for one in request.approvals if one.at > since]
         for rule, ring in rules:
-            found = approvers(ring, digest, fresh, at)
-            if len(found) < rule.need:
-                said = ", ".join(sorted(key.name or key.fingerprint for key in found)) or "nobody"
+            counted = ring.counted(digest, fresh, at)
+            if len(counted.keys) < rule.need:
+                names = sorted(key.name or key.fingerprint for key in counted.keys)
+                said = "; ".join([", ".join(names) or "nobody", *counted.doubts[:MAX_DOUBTS]])
                 may = ", ".join(key.name or key.fingerprint for key in rule.of[:5])
                 return (
                     f"it needs {_approvals(rule.need)} signed with the keys of {may}, of the last"
@@ -58,7 +61,7 @@ class ApprovalCounter:
 
     def _matching(
         self, request: Request, command: Command
-    ) -> Sequence[tuple[ApproveTable, KeyRing]]:
+    ) -> Sequence[tuple[ApproveTable, ApproverRing]]:
         if not command.changes:
             return []
         return [

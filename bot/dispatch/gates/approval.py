@@ -11,7 +11,7 @@ from bot.dispatch.gates.holding import rules_of
 from bot.dispatch.gates.situation import Gate, Intent, Situation
 from bot.dispatch.gates.tables import GateTable
 from bot.holds import Approvals
-from bot.signers import HOW
+from bot.signers import how
 
 
 class ApprovalGate(Gate):
@@ -30,7 +30,7 @@ class ApprovalGate(Gate):
         said = [f"It waits for {'; '.join(needs)}."] if needs else []
         if situation.signers:
             counted = "; ".join(one.words() for one in situation.signers)
-            said.append(f"{counted}: {HOW}.")
+            said.append(f"{counted}: {how(situation.signers)}.")
         whom = [rule.whom for rule in approvals] or [one.names(one.of) for one in situation.signers]
         return Held("approval", " ".join(said), " and ".join(whom))
 

@@ -141,7 +141,8 @@ def _typed(annotation: Any, metadata: Iterable[Any] = ()) -> str:
 def _kind(annotation: Any) -> str:
     origin, inner = typing.get_origin(annotation), typing.get_args(annotation)
     if origin in (typing.Union, types.UnionType):
-        return " or ".join(_typed(part) for part in inner if part is not type(None))
+        parts = [_typed(part) for part in inner if part is not type(None)]
+        return " or ".join(dict.fromkeys(parts))
     if origin in (tuple, list):
         return f"list of: {_typed(inner[0])}"
     if isinstance(origin, type) and issubclass(origin, Mapping):

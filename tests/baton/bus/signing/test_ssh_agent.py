@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from baton.bus.plans import Plan, SurveyFacts, make_plan, plan_digest
-from baton.bus.signing.approval import Approval, approvers, read_token
+from baton.bus.signing.approval import Approval
+from baton.bus.signing.approver_ring import ApproverRing, read_token
 from baton.bus.signing.errors import AgentUnusable, ApprovalUnusable
-from baton.bus.signing.key_ring import KeyRing
 from baton.bus.signing.private_key import PrivateKey
 from baton.bus.signing.public_key import PublicKey
 from baton.bus.signing.ssh_agent import SshAgent
@@ -80,7 +80,8 @@ async def test_a_plan_is_signed_with_the_key_that_the_agent_keeps(
     assert digest == plan_digest(PLAN)
     given = approved_by(token)
     assert given.key == public.fingerprint
-    assert [key.name for key in approvers(KeyRing([public]), digest, [given], given.at)] == ["bea"]
+    counted = ApproverRing([public], None).counted(digest, [given], given.at)
+    assert [key.name for key in counted.keys] == ["bea"]
     said = capsys.readouterr().err
     assert "deploy app=shop" in said
     assert "1 server (web-1): nothing -> c0ffee" in said
@@ -152,7 +153,10 @@ def test_a_word_that_is_no_signature_of_this_plan_says_so() -> None:
     for word, reason in (
         ("", "no signature of an approval"),
         ("a,b,c", "a line such as"),
-        (f"2026-01-01T00:00:00+00:00,{PrivateKey.new().public.line.split()[1]},AAAA", "not signed"),
+        (
+            f"2026-01-01T00:00:00+00:00,{PrivateKey.new().public.line.split()[1]},AAAA",
+            "of another plan",
+        ),
     ):
         with pytest.raises(ValueError, match=reason):
             read_token(word, plan_digest(PLAN))

@@ -6,8 +6,7 @@ from pathlib import Path
 
 from baton.bus.messages import Person, State, new_id
 from baton.bus.plans import plan_digest
-from baton.bus.signing.approval import approvers
-from baton.bus.signing.key_ring import KeyRing
+from baton.bus.signing.approver_ring import ApproverRing
 from baton.bus.signing.private_key import PrivateKey
 from bot.dispatch.gates.tables import GateTable
 from bot.jobs import Place
@@ -47,8 +46,9 @@ async def test_a_plan_is_signed_in_a_terminal_and_counts_at_the_servers(
         (request,) = agent.requests
         assert request.plan is not None
         digest = plan_digest(request.plan)
-        ring, (given,) = KeyRing([key.public]), request.approvals
-        assert [one.raw for one in approvers(ring, digest, [given], given.at)] == [key.public.raw]
+        (given,) = request.approvals
+        counted = ApproverRing([key.public], None).counted(digest, [given], given.at)
+        assert list(counted.keys) == [key.public]
     code, _, err = await baton.ran("approve", asked.job, "--key", str(tmp_path / "none"))
     assert code != 0
     assert "cannot be used" in err
