@@ -157,7 +157,8 @@ class AlertsTable(Table):
 
 class AuditTable(Table):
     """`[audit]`: `channel` is where the head of the audit log is posted each day, `#name` or an id,
-    so that nobody can write the log anew unseen. Without it no head is posted."""
+    so that nobody can write the log anew unseen. It also hears of each freeze that is broken,
+    wherever that was asked. Without it no head is posted."""
 
     channel: str = Field(default="", max_length=256)
 

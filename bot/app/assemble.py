@@ -72,7 +72,7 @@ def assemble(
     alerts: AlertsConfig | None = None,
     console: ConsoleAddress | None = None,
     freezes: FreezesInForce | None = None,
-    audit_heads: Place | None = None,
+    audit_channel: Place | None = None,
     signer: Signer = UNSIGNED,
     agent_keys: Mapping[str, PublicKey] | None = None,
     gates: Sequence[GateTable] = (),
@@ -82,9 +82,9 @@ def assemble(
     With `identity_required` servers are believed only by a broker account of their own. `pace` is
     how often each person may ask, if that is limited; `more` returns what the bot answers itself
     beside what every bot does; without `alerts` it has none; `console` is where people open the
-    console, if it has one; `audit_heads` is where the head of the audit log is posted each day.
-    `signer` signs what it asks of servers, `agent_keys` are the keys of those that sign too. What
-    one of `gates` matches is held until people agree.
+    console, if it has one; `audit_channel` hears who breaks a freeze, and each day the head
+    of the audit log. `signer` signs what it asks of servers, `agent_keys` are the keys of those
+    that sign too. What one of `gates` matches is held until people agree.
     """
     # two bots, or one before and after a restart, may share the name that they were given
     name = f"{name or socket.gethostname()}/{os.getpid()}/{new_id()[:6]}"
@@ -152,6 +152,7 @@ def assemble(
         console=console,
         gates=gates,
         freezes=freezes,
+        audit_channel=audit_channel,
         locks_changed=partial(periodic.wake, task_table.LOCKS),
     )
     job_posts = JobPosts(store.ledger, live, servers.visibility, alerting.job_ended, console)
@@ -217,7 +218,7 @@ def assemble(
         findings=findings,
         rejections=rejections,
         upkeep=rounds,
-        sealer=AuditSealer(store.audit_chain, audit_heads, clock),
+        sealer=AuditSealer(store.audit_chain, audit_channel, clock),
         periodic=periodic,
         parts=parts,
         lease=lease,

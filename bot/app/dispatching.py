@@ -31,6 +31,7 @@ from bot.dispatch.people import Directories
 from bot.dispatch.planner import Planner
 from bot.dispatch.policy import Policy
 from bot.dispatch.rate_limiter import PersonRateLimiter
+from bot.jobs import Place
 from bot.priority import ForegroundPriority
 from bot.scheduler.access import ScheduleAccess
 from bot.scheduler.command import ScheduleCommand, ScheduleHandler
@@ -95,6 +96,7 @@ def assemble_dispatch(
     console: ConsoleAddress | None = None,
     gates: Sequence[GateTable] = (),
     freezes: FreezesInForce | None = None,
+    audit_channel: Place | None = None,
     locks_changed: Callable[[], None] = lambda: None,
 ) -> Dispatching:
     """Wire who takes what people ask, and who asks by schedules.
@@ -105,13 +107,16 @@ def assemble_dispatch(
     those of the alerts that people ask about, if this bot has any. `more` returns what the bot
     answers itself beside ANSWERED_HERE; `console` is where people open the console, if there is
     one. What one of `gates` matches is held until people agree; `freezes` are those of the
-    settings. `locks_changed` is called when a lock is another.
+    settings, `audit_channel` hears who breaks one. `locks_changed` is called when a lock is
+    another.
     """
     freezes = freezes or FreezesInForce()
     audit, people, letters = AuditLog(store.audit), Directories(), DeadLetters(channel)
     authorizer = Authorizer(policy, commands)
     planner = Planner(servers, authorizer, source, gates)
-    gatekeeper = Gatekeeper(planner, authorizer, store, servers, clock, gates, freezes)
+    gatekeeper = Gatekeeper(
+        planner, authorizer, store, servers, clock, gates, freezes, audit_channel
+    )
     firer = ScheduleFirer(commands, gatekeeper, audit, people, clock)
     scheduler = Scheduler(store.schedules, firer, people, job_changed, on_result)
     access = ScheduleAccess(commands, store.schedules, servers, authorizer, audit)

@@ -92,7 +92,7 @@ async def serve(
             alerts=alerts,
             console=console,
             freezes=freezes,
-            audit_heads=settings.audit.place(SlackFront.name),
+            audit_channel=settings.audit.place(SlackFront.name),
             signer=signer,
             agent_keys=settings.signing.agents,
         )

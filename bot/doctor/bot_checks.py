@@ -57,7 +57,7 @@ async def examine_bot(
     for finding in console(settings.web):
         yield finding
     if settings.freeze:
-        yield freezes(settings.freeze)
+        yield freezes(settings.freeze, heard=bool(settings.audit.channel))
     findings, keys = own_keys([settings.signing.key, settings.signing.also], environ)
     for finding in findings:
         yield finding

@@ -18,12 +18,16 @@ from bot.fronts.slack.web_api.calls import SlackApi
 from bot.settings import SlackTable
 
 
-def freezes(tables: Sequence[FreezeTable]) -> CheckResult:
-    """Check that the freezes of `tables` can be read, with their calendars."""
+def freezes(tables: Sequence[FreezeTable], *, heard: bool) -> CheckResult:
+    """Check that the freezes of `tables` can be read, with their calendars. `heard`: a channel
+    hears of each that is broken, also if that was asked in the console."""
     try:
         found = read_freezes(tables, now())
     except SettingsError as error:
         return fail("freezes", error)
+    if not heard and any(one.may_break for one in found):
+        text = "somebody may break one, and if they ask in the console no channel hears of it"
+        return warn("freezes", text, "Set channel in [audit].")
     return ok("freezes", ", ".join(f"“{one.name}”" for one in found))
 
 

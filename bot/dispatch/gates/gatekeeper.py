@@ -10,6 +10,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
+import structlog
+
 from baton.bus.messages import Request, new_id, now
 from baton.command import Command, Known
 from baton.errors import BatonError
@@ -28,14 +30,17 @@ from bot.dispatch.gates.tables import GateTable
 from bot.dispatch.planner import Denied, Planner, title_of
 from bot.dispatch.policy import Refusal
 from bot.dispatch.protocol import GroupLookup
-from bot.jobs import NewJob, OutboxMessage
+from bot.jobs import CONSOLE, NewJob, OutboxMessage, Place
 from bot.store import Store
 from bot.store.safety.broken_freezes import BrokenFreeze
 from bot.store.safety.lock_store import InForce
 
+log = structlog.get_logger(__name__)
+
 
 class Gatekeeper:
-    """Says what every gate says of an ask, and lets jobs start."""
+    """Says what every gate says of an ask, and lets jobs start. That somebody breaks a freeze is
+    said in the channel `loud`, if there is one, wherever they asked."""
 
     def __init__(
         self,
@@ -46,6 +51,7 @@ class Gatekeeper:
         clock: Callable[[], datetime] = now,
         rules: Sequence[GateTable] = (),
         freezes: FreezesInForce | None = None,
+        loud: Place | None = None,
     ) -> None:
         self._planner = planner
         self._authorizer = authorizer
@@ -55,6 +61,7 @@ class Gatekeeper:
         self._freezes = freezes or FreezesInForce()
         self._clock = clock
         self._rules = rules
+        self._loud = loud
 
     async def look(
         self, command: Command, context: CommandContext, only: Collection[str] | None = None
@@ -89,7 +96,11 @@ class Gatekeeper:
         if refused is not None:
             return Denied(refused.refusal, found.new.job.environment, found.findings)
         if found.broke:
-            await self._broken.record(_broken(found, context))
+            item = _broken(found, context)
+            channels = _channels(item.place, self._loud)
+            if not channels:
+                log.warning("a freeze is broken, and no channel hears of it", said=item.text)
+            await self._broken.record(item, channels)
         return found
 
     async def broken_by(self, job: str) -> BrokenFreeze | None:
@@ -193,6 +204,15 @@ def _broken(found: Looked, context: CommandContext) -> BrokenFreeze:
         found.broke,
         context.break_glass,
     )
+
+
+def _channels(place: Place, loud: Place | None) -> tuple[Place, ...]:
+    """Return where it is said that somebody asked in `place` to break a freeze: there, unless that
+    is the console, which has no posts, and in `loud`."""
+    here = () if place.front == CONSOLE else (replace(place, thread=""),)
+    if loud is None or (here and loud.channel in (place.channel, f"#{place.name}")):
+        return here
+    return (*here, loud)
 
 
 def _fenced(new: NewJob, numbers: Mapping[str, int]) -> NewJob:

@@ -3,7 +3,7 @@ until somebody else has reviewed it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -61,12 +61,15 @@ class BrokenFreezes:
         self._clock = clock
         self._changes = changes
 
-    async def record(self, item: BrokenFreeze) -> None:
-        """Record `item`, and have it said in its channel. The same request is recorded once."""
-        place = item.place
-        loud = Place(place.front, place.channel, "", place.name)
+    async def record(self, item: BrokenFreeze, channels: Iterable[Place]) -> None:
+        """Record `item`, and have it said in `channels`. The same request is recorded once."""
         mark, title = f"break-glass/{item.key}", "break-glass"
-        notice = channel_notice(mark, loud, item.person, title, item.text, False, item.at)
+        notices = [
+            channel_notice(
+                f"{mark}/{one.channel}", one, item.person, title, item.text, False, item.at
+            )
+            for one in channels
+        ]
 
         def record(connection: Connection) -> None:
             statement = upsert(connection, table).values(
@@ -75,7 +78,7 @@ class BrokenFreezes:
                 job=item.job,
                 at=item.at,
                 **person_row(item.person),
-                **place_row(place),
+                **place_row(item.place),
                 words=item.words,
                 environment=item.environment,
                 command=item.command,
@@ -87,10 +90,10 @@ class BrokenFreezes:
             )
             fresh = statement.on_conflict_do_nothing(index_elements=[table.c.key])
             if connection.execute(fresh.returning(table.c.id)).first() is not None:
-                schedule_post_rows.show(connection, [notice])
+                schedule_post_rows.show(connection, notices)
 
         await self._database.write(record)
-        self._changes.announce({notice.id})
+        self._changes.announce({notice.id for notice in notices})
 
     async def open_items(self, limit: int = 100) -> list[BrokenFreeze]:
         """Return those that nobody else has reviewed, the newest first."""

@@ -14,7 +14,7 @@ async def test_the_head_is_in_the_channel(stage: Stage) -> None:
     """Once what was asked is sealed; the post says what `baton audit verify` takes."""
     ops = Place(stage.front.name, "#ops")
     await asked(stage.store, deploy("web-1"))
-    bot = a_bot(stage.store, stage.channel(), stage.front, lease=2.0, audit_heads=ops)
+    bot = a_bot(stage.store, stage.channel(), stage.front, lease=2.0, audit_channel=ops)
     stage.bots.append(bot)
     await bot.start()
     key = f"audit-{now():%Y-%m-%d}"

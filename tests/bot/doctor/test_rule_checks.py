@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from baton.agent.service import Service
 from baton_slack_testing import SlackServer
+from bot.doctor.check_result import Mark
+from bot.doctor.rule_checks import freezes
+from bot.settings import load_bot
 from tests.bot.doctor.report import told
 
 
@@ -40,3 +45,22 @@ async def test_rules_that_fit_nothing_are_warnings(
             assert line in text, text
         assert "unknown command jobs" not in text, "what the bot answers itself is a command"
         assert text.splitlines()[-1].startswith("5 warnings: ")
+
+
+@pytest.mark.parametrize(
+    ("may_break", "channel", "mark"),
+    [("@leads", "", Mark.WARN), ("@leads", "#audit", Mark.OK), ("", "", Mark.OK)],
+)
+def test_a_freeze_that_can_be_broken_unheard_is_a_warning(
+    tmp_path: Path, may_break: str, channel: str, mark: Mark
+) -> None:
+    """The console is no channel: only that of [audit] hears it then."""
+    file = tmp_path / "baton.toml"
+    breakers = f'["{may_break}"]' if may_break else "[]"
+    file.write_text(
+        f'[audit]\nchannel = "{channel}"\n'
+        f'[[freeze]]\nname = "x"\ndays = ["fri"]\nmay_break = {breakers}\n'
+    )
+    settings = load_bot(file, {})
+    found = freezes(settings.freeze, heard=bool(settings.audit.channel))
+    assert found.mark is mark, found

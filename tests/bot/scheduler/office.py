@@ -72,6 +72,7 @@ class Office:
         """What becomes of how firings went."""
         self.woken: list[str] = []
         self.freezes = FreezesInForce()
+        self.audit_channel: Place | None = None
         self._asks = 0
         store.schedules._clock = DatabaseClock(store.schedules._database, self.clock)
         servers = make_registry(self.clock)
@@ -93,6 +94,7 @@ class Office:
             on_result=lambda results: self.on_result(results),
             clock=self.clock,
             freezes=self.freezes,
+            audit_channel=self.audit_channel,
         )
         made.people.add("slack", self.people)
         self.dispatcher, self.scheduler, self.authorizer = (

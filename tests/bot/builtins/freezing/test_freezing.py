@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bot.dispatch.reply import Reply, ReplyKind
-from bot.jobs import short_id
+from bot.jobs import Place, console_place, short_id
 from bot.schedules.posts import ScheduleNotice
 from bot.store import Store
 from tests.bot.build import ANN, OPS
@@ -56,6 +56,31 @@ async def test_it_starts_and_is_said_aloud(office: Office) -> None:
     assert said.startswith("BREAK-GLASS: ann broke the freeze “no Friday afternoons” with")
     assert said.endswith(f"/reviewed {short_id(item.id)}")
     assert await office.store.broken_freezes.of_job(reply.job) == item
+
+
+@pytest.mark.parametrize(
+    ("asked", "audit", "heard"),
+    [
+        (OPS, None, ["C_OPS"]),
+        (OPS, Place("slack", "#audit"), ["#audit", "C_OPS"]),
+        (OPS, Place("slack", "#ops"), ["C_OPS"]),
+        (OPS, Place("slack", "C_OPS"), ["C_OPS"]),
+        (console_place("slack"), Place("slack", "#audit"), ["#audit"]),
+        (console_place("slack"), None, []),
+    ],
+)
+async def test_each_channel_hears_it_once(
+    office: Office, asked: Place, audit: Place | None, heard: list[str]
+) -> None:
+    """Where it was asked, if that has posts, and that of [audit]; a channel has an id and a
+    name."""
+    office.audit_channel = audit
+    office.restarts()
+    reply = await office.dispatcher.ask(WORDS, asker=ANN, groups=leads, place=asked, key="k1")
+    assert reply.ok, reply.text
+    posts = await office.store.schedules.posts([*await office.store.schedules.unreported_posts()])
+    assert sorted(post.place.channel for post in posts) == heard
+    assert len(await office.store.broken_freezes.open_items()) == 1
 
 
 async def test_who_may_not_break_it_does_not(office: Office) -> None:

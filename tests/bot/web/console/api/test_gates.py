@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from bot.content import NoticeContent
+from bot.jobs import Place
 from tests.bot.build import ANN
 from tests.bot.counter import BEN
 from tests.bot.dispatch.gates.freezing.test_in_force import Folder
 from tests.bot.dispatch.gates.freezing.test_windows import weekly
-from tests.bot.web.console.conftest import Console
+from tests.bot.fake_front import FakeFront
+from tests.bot.web.console.conftest import Console, OpenConsole
+from tests.support.wait import until
+
+ALWAYS = weekly("mon tue wed thu fri sat sun", 0, 24, may_break=(ANN.id,))
 
 
 async def test_locks_and_freezes_are_listed(console: Console) -> None:
@@ -39,9 +45,7 @@ async def test_locks_and_freezes_are_listed(console: Console) -> None:
 
 async def test_a_broken_freeze_is_loud_on_its_job_until_it_is_reviewed(console: Console) -> None:
     """Who, which, and why, on the page of the job and on that of gates; then who reviewed it."""
-    freezes = console.bot.dispatching.freezes
-    always = weekly("mon tue wed thu fri sat sun", 0, 24, may_break=(ANN.id,))
-    freezes.freezes = (always,)
+    console.bot.dispatching.freezes.freezes = (ALWAYS,)
     answer = await console.ask('ship shop prod --break-glass "checkout is down"')
     assert answer.status_code == 200, answer.text
     job = answer.json()["job"]
@@ -55,6 +59,27 @@ async def test_a_broken_freeze_is_loud_on_its_job_until_it_is_reviewed(console: 
     (found,) = await store.open_items()
     await store.review(found.id, BEN)
     assert "Reviewed by ben." in (await console.client.get(f"/jobs/{job}")).text
+
+
+async def test_a_freeze_that_is_broken_in_the_console_is_said_in_a_channel(
+    open_console: OpenConsole,
+) -> None:
+    """The console has no posts, so that of [audit] hears it, once; and it is open on the page."""
+    front = FakeFront()
+    console = await open_console(front=front, audit_channel=Place(front.name, "#audit"))
+    console.bot.dispatching.freezes.freezes = (ALWAYS,)
+    asked = {"text": 'ship shop prod --break-glass "checkout is down"'}
+    for _ in range(2):
+        head = {"Idempotency-Key": "the-same"}
+        answer = await console.client.post("/api/v1/asks", json=asked, headers=head)
+        assert answer.status_code == 200, answer.text
+    await until(lambda: front.shown)
+    (message,) = front.shown
+    assert message.channel == "#audit"
+    said = message.content
+    assert isinstance(said, NoticeContent)
+    assert said.text.startswith("BREAK-GLASS: ann broke the freeze “no Friday afternoons”")
+    assert "checkout is down" in (await console.client.get("/gates")).text
 
 
 async def test_a_calendar_that_is_broken_is_said(console: Console, tmp_path: Path) -> None:
