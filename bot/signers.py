@@ -41,14 +41,15 @@ class Signers(BaseModel):
         return len(self.signed(signatures)) >= self.need
 
     def words(self, signatures: Iterable[Approval] = ()) -> str:
-        """Return how far it is: `web-1 counts 1 of 2 approvals signed with own keys (bea and cem
-        may; bea has)`."""
+        """Return how far it is: `signed approvals 1 of 2, which web-1 counts (bea and cem may; bea
+        has)`."""
         found = self.signed(signatures)
         count = "counts" if len(self.hosts) == 1 else "count"
         has = f"; {self.names(found)} {'has' if len(found) == 1 else 'have'}" if found else ""
-        who = f"{self.names(self.of)} may{has}"
-        approvals = f"{len(found)} of {self.need} approval{'s' * (self.need != 1)}"
-        return f"{named(self.hosts, SHOWN)} {count} {approvals} signed with own keys ({who})"
+        return (
+            f"signed approvals {len(found)} of {self.need}, which {named(self.hosts, SHOWN)}"
+            f" {count} ({self.names(self.of)} may{has})"
+        )
 
     def names(self, keys: Iterable[str]) -> str:
         """Return what these of its keys are called."""

@@ -6,6 +6,7 @@ Store.schedules  schedules and their firings         Store.alerts     checks, ep
 Store.leases     which bot does what one must do     Store.reloads    reloads of alerts.toml
 Store.sign_ins   links, sessions and tokens          Store.audit_chain  the seals of these
 Store.locks      who has a lock, who waits           Store.broken_freezes  and who broke one
+Store.passkeys   with what people sign approvals
 
     jobs, output, schedules,  what is stored of each, a folder each
     alerts, audit, sign_ins
@@ -49,6 +50,7 @@ from bot.store.safety.broken_freezes import BrokenFreezes
 from bot.store.safety.lock_store import LockStore
 from bot.store.schedules.schedule_store import ScheduleStore
 from bot.store.server_store import ServerStore
+from bot.store.sign_ins.passkey_store import PasskeyStore
 from bot.store.sign_ins.sign_in_store import SignInStore
 
 __all__ = [
@@ -84,6 +86,7 @@ class Store:
         self.reloads = Reloads(database)
         self.leases = Leases(database, shared_clock)
         self.sign_ins = SignInStore(database, shared_clock)
+        self.passkeys = PasskeyStore(database, shared_clock)
         self.locks = LockStore(database, shared_clock, changes)
         self.broken_freezes = BrokenFreezes(database, shared_clock, changes)
 

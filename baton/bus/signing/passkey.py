@@ -29,6 +29,11 @@ MUST = (
     " console shows it"
 )
 _CURVE = b"nistp256"
+_HEADS = {
+    bytes.fromhex("3059301306072a8648ce3d020106082a8648ce3d030107034200"): ES256,
+    bytes.fromhex("302a300506032b6570032100"): EDDSA,
+}
+"""How keys of these kinds begin in X.509: there is no other way to write the same (DER)."""
 _SITE = re.compile(r"(?!-)[a-z0-9.-]{1,253}(?<![-.])")
 
 
@@ -70,6 +75,17 @@ class Passkey(SshKey):
         if not _SITE.fullmatch(site):
             raise ValueError(f"{MUST}; it is for no site, such as baton.example.com")
         return cls(parts[0], site, printable(name.strip())[:100])
+
+
+def of_browser(key: bytes, site: str, name: str) -> Passkey:
+    """Return the public key that a browser hands out for a new passkey for `site`, as an X.509
+    SubjectPublicKeyInfo. Raises ValueError."""
+    head = next((head for head in _HEADS if key.startswith(head)), None)
+    if head is None:
+        raise ValueError("a key of another kind than ES256 and EdDSA")
+    curve = [_CURVE] if _HEADS[head] == ES256 else []
+    parts = [_HEADS[head].encode(), *curve, key[len(head) :], site.encode()]
+    return Passkey.of_blob(b"".join(map(ssh_string, parts)), name)
 
 
 ApproverKey = PublicKey | Passkey

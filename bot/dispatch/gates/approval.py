@@ -26,13 +26,12 @@ class ApprovalGate(Gate):
         _, approvals = _of(self._rules, situation.intent)
         if not approvals and not situation.signers:
             return Open("approval", "Nobody else has to approve it.")
+        signers = situation.signers
         needs = [f"approvals 0 of {rule.need} ({rule.whom} may)" for rule in approvals]
-        said = [f"It waits for {'; '.join(needs)}."] if needs else []
-        if situation.signers:
-            counted = "; ".join(one.words() for one in situation.signers)
-            said.append(f"{counted}: {how(situation.signers)}.")
-        whom = [rule.whom for rule in approvals] or [one.names(one.of) for one in situation.signers]
-        return Held("approval", " ".join(said), " and ".join(whom))
+        text = f"It waits for {'; '.join([*needs, *(one.words() for one in signers)])}"
+        text += f": {how(signers)}." if signers else "."
+        whom = [rule.whom for rule in approvals] or [one.names(one.of) for one in signers]
+        return Held("approval", text, " and ".join(whom))
 
 
 class ConfirmGate(Gate):

@@ -1,5 +1,5 @@
-"""The tables of sign-ins to the console: one-use links, and sessions and tokens. Of a secret only
-its hash is stored."""
+"""The tables of sign-ins to the console: one-use links, sessions and tokens, and passkeys. Of a
+secret only its hash is stored, of a passkey its public key."""
 
 from __future__ import annotations
 
@@ -55,4 +55,16 @@ sign_ins = Table(
         sqlite_where=TOKENS,
         postgresql_where=TOKENS,
     ),
+)
+
+passkeys = Table(
+    "passkeys",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("directory", Key, nullable=False),
+    Column("person_id", Key, nullable=False),
+    Column("name", Words, nullable=False),
+    Column("key", Words, nullable=False),
+    Column("created", Instant, nullable=False),
+    Index("passkeys_person", "directory", "person_id"),
 )

@@ -31,6 +31,7 @@ from bot.web.console.reading.jobs import JobReading
 from bot.web.console.reading.schedules import ScheduleReading
 from bot.web.console.reading.servers import ServerReading
 from bot.web.console.security_headers import SecurityHeaders
+from bot.web.console.sign_in.passkeys import PasskeyPages
 from bot.web.console.sign_in.routes import SignInPages
 from bot.web.console.sign_in.session_access import SessionAccess
 
@@ -68,4 +69,5 @@ def add_console(app: FastAPI, parts: ConsoleParts) -> Failures:
         app.include_router(routes)
     if isinstance(parts.access, SessionAccess):
         app.include_router(SignInPages(parts.access, parts, renderer).routes())
+        app.include_router(PasskeyPages(parts, jobs).routes())
     return failures

@@ -21,7 +21,7 @@ from tests.bot.world import Agent, Stage
 from tests.support.wait import until
 
 LINES = [key.public.line for key in KEYS.values()]
-BOTH = "web-1 counts 0 of 2 approvals signed with own keys (bea, cem may)"
+BOTH = "signed approvals 0 of 2, which web-1 counts (bea, cem may)"
 SIGN = "approve with: baton approve JOB --sign"
 
 
@@ -73,7 +73,7 @@ async def test_it_starts_once_the_signatures_are_there(world: World) -> None:
     job = await world.job(asked.job)
     await world.says(BEA, f"approve {job.id}")
     second = await world.says(CEM, f"approve {job.id} --signature {token(job, CEM.id)}")
-    assert "It still waits: approvals 2 of 2 (@leads may); web-1 counts 1 of 2" in second.text
+    assert "It still waits: approvals 2 of 2 (@leads may); signed approvals 1 of 2" in second.text
     assert "(bea, cem may; cem has)" in second.text
     assert set((await world.stage.states(job.id)).values()) == {State.HELD}
     assert await world.stage.store.ledger.outbox() == []
@@ -112,7 +112,7 @@ async def test_what_a_server_counts_by_now_is_asked_at_the_start(stage: Stage) -
 
     async def waits() -> bool:
         hold = (await world.job(job.id)).hold
-        return hold is not None and "counts 0 of 1 approval signed" in hold.waits
+        return hold is not None and "signed approvals 0 of 1, which" in hold.waits
 
     await until(waits)
     assert world.started == 0

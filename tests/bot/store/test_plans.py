@@ -20,6 +20,7 @@ from bot.store.output.log_slices import Slice
 from bot.store.output.log_window import LineName, LogView, Side
 from bot.store.sign_ins.sign_in import SignInOwner
 from tests.bot.store.build import T0, asked, deploy, later, ping, pong, update
+from tests.support.authenticator import Authenticator
 
 
 async def test_nothing_grows_with_what_is_over(tmp_path: Path) -> None:
@@ -117,6 +118,9 @@ async def _everything(store: Store) -> None:
         await ledger.output_slice(one.job.id, part)
     await ledger.said(one.job.id, later(9))
     await ledger.prune(T0)
+    await store.passkeys.add("slack", "U_ANN", "id", Authenticator("laptop").public)
+    await store.passkeys.of_person("slack", "U_ANN")
+    await store.passkeys.remove("slack", "U_ANN", "id")
     await store.posts.of_job(one.job.id)
     await store.posts.shown_for(one.job.id, "day")
     await store.audit.recent(5)

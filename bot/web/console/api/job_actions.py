@@ -7,6 +7,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request
 
+from baton.bus.signing.approver_ring import MAX_TOKEN
 from bot.store.jobs.ledger import Ledger
 from bot.web.console.access import Access
 from bot.web.console.api.asks import AskAnswer, ask_answer
@@ -34,7 +35,7 @@ PlanName = Annotated[
 SignatureName = Annotated[
     str,
     Query(
-        max_length=500,
+        max_length=MAX_TOKEN,
         pattern=r"^[A-Za-z0-9+/=:,.-]*$",
         description="your own signature of the plan, for servers that count them",
     ),

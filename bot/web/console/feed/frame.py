@@ -171,8 +171,9 @@ def hold_mark(job: Job) -> str:
     """Return what changes when what people read of a hold does: the page asks for that then."""
     if job.hold is None:
         return ""
-    opened = job.hold.opened is not None
-    return f"{job.plan_digest[-8:]} {len(job.votes)} {opened} {job.hold.waits} {job.hold.beside}"
+    opened, signed = job.hold.opened is not None, len(job.hold.signatures)
+    said = f"{job.plan_digest[-8:]} {len(job.votes)} {signed} {opened}"
+    return f"{said} {job.hold.waits} {job.hold.beside}"
 
 
 def run_json(run: RunRecord) -> dict[str, JsonValue]:

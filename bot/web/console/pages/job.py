@@ -15,6 +15,7 @@ from bot.jobs import CONSOLE, URGENCY, Job, Place, RunRecord, all_ended, counts,
 from bot.store.jobs.ledger import Ledger
 from bot.store.output.log_window import LogView
 from bot.waiting import hold_lines, vote_buttons
+from bot.web.console.access import Viewer
 from bot.web.console.api.job_models import state_of
 from bot.web.console.errors import NotAllowed, NotFound, Unavailable
 from bot.web.console.feed.frame import hold_mark, line_json
@@ -26,6 +27,7 @@ from bot.web.console.pages.job_log import (
     view_of,
 )
 from bot.web.console.pages.pages import PageParts, routes
+from bot.web.console.sign_in.passkeys import site_of, takes_passkeys
 
 JOBS, LOG = "jobs", "log"
 """The commands that show in chat what a page shows: which jobs there are, and their output."""
@@ -83,6 +85,7 @@ class _JobPages:
             final=[state.value for state in URGENCY if state.final],
             held=_held(job, runs) if not refusal else [],
             votes=vote_buttons(job) if state_of(job, tuple(runs)) is State.HELD else (),
+            passkey=self._passkey(viewer, job, runs),
             mark=hold_mark(job),
             broken=await self.pages.console.store.broken_freezes.of_job(job.id),
             refusal=refusal,
@@ -115,6 +118,13 @@ class _JobPages:
             said = await self._ledger.said(job.id, view.until)
             job, runs = job_at(job, [each.run for each in runs], said, view.until)
         return JSONResponse(log_json(window, job, runs))
+
+    def _passkey(self, viewer: Viewer, job: Job, runs: Sequence[RunRecord]) -> bool:
+        """Return whether there is a button to approve with a passkey: not for the asker, nor where
+        browsers use none."""
+        own = (job.asked_by.id, job.place.directory) == (viewer.person.id, viewer.place.directory)
+        can = viewer.session != "local" and bool(site_of(self.pages.console.url))
+        return not own and can and takes_passkeys(job, runs)
 
     async def _post_address(self, job: Job) -> str:
         """Return the address of the post of `job` in its chat, or of the channel while there is no

@@ -16,6 +16,7 @@ from bot.web.console.errors import NotAllowed, NotFound
 from bot.web.console.pages.rendering import Renderer
 from bot.web.console.parts import ConsoleParts
 from bot.web.console.sign_in.attempts import SignInAttempts
+from bot.web.console.sign_in.passkeys import site_of, user_handle
 from bot.web.console.sign_in.requests import browser_of, safe_next
 from bot.web.console.sign_in.session_access import COOKIE, SessionAccess
 from bot.web.console.sign_in.slack_openid import CALLBACK, OpenIdAttempt
@@ -50,6 +51,8 @@ class SignInPages:
         self._renderer = renderer
         self._openid = parts.openid
         self._attempts = SignInAttempts()
+        self._passkeys = parts.store.passkeys
+        self._site = site_of(parts.url)
 
     def routes(self) -> APIRouter:
         """Return the routes."""
@@ -152,6 +155,9 @@ class SignInPages:
             title="Sessions and tokens",
             sessions=[one for one in found if one.kind == "session"],
             tokens=[one for one in found if one.kind == "token"],
+            passkeys=await self._passkeys.of_person(directory, person.id),
+            passkey_site=self._site,
+            passkey_user=user_handle(directory, person.id),
         )
 
     async def revoke(self, request: Request, id: str) -> Response:

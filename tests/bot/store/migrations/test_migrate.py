@@ -142,7 +142,7 @@ def undo_audit_chain(connection: Connection) -> None:
 
 def undo_holds(connection: Connection) -> None:
     """Bring the tables back to revision 0013."""
-    for table in ("locks", "fences", "broken_freezes"):
+    for table in ("passkeys", "locks", "fences", "broken_freezes"):
         connection.execute(text(f"DROP TABLE {table}"))
     connection.execute(text("DROP TABLE votes"))
     for column in ("hold", "plan", "plan_digest"):

@@ -38,6 +38,7 @@ TABLES = {
     ),
     "outbox": "number id job host exchange key type attempt message mandatory deadline tried",
     "output": "job host attempt ends lines sequence time level step text revision",
+    "passkeys": "id directory person_id name key created",
     "posts": "key job front channel thread ref status digest at",
     "runs": (
         "job host attempt request deadline timeout state text step percent sequence sent started "

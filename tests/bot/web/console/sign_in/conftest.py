@@ -72,6 +72,7 @@ class Site:
     people: People
     access: SessionAccess
     browser: httpx.AsyncClient
+    bus: MemoryBus
 
     @property
     def store(self) -> Store:
@@ -121,8 +122,8 @@ OpenSite = Callable[..., Awaitable[Site]]
 
 @pytest.fixture
 async def open_site(store: Store) -> AsyncIterator[OpenSite]:
-    """Opens a console at `url`: at its own address if that is empty; `openid` makes of that address
-    what asks Slack who somebody is."""
+    """Opens a console at `url`, in which {port} is its port: at its own address if that is empty;
+    `openid` makes of that address what asks Slack who somebody is."""
     async with AsyncExitStack() as stack:
 
         async def opened(
@@ -130,10 +131,11 @@ async def open_site(store: Store) -> AsyncIterator[OpenSite]:
             policy: Policy = OPEN,
             openid: Callable[[str], SlackOpenId] | None = None,
         ) -> Site:
-            channel = MemoryChannel("memory://site", on=MemoryBus("site"))
+            bus = MemoryBus("site")
+            channel = MemoryChannel("memory://site", on=bus)
             stack.push_async_callback(channel.close)
             web = WebServer.listen("127.0.0.1", 0)
-            url = url or web.url
+            url = url.format(port=web.port) or web.url
             bot = a_bot(store, channel, policy=policy, console=ConsoleAddress(url))
             people = People()
             bot.dispatching.people.add("slack", people)
@@ -145,7 +147,7 @@ async def open_site(store: Store) -> AsyncIterator[OpenSite]:
             serve_console(web, bot, access, url=url, openid=asked)
             stack.push_async_callback(web.stop)
             browser = await stack.enter_async_context(client_of(web))
-            return Site(bot, web, people, access, browser)
+            return Site(bot, web, people, access, browser, bus)
 
         yield opened
 
