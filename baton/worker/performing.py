@@ -108,7 +108,8 @@ def planned(
 ) -> Work | Verdict:
     """Return the work of `job` for `runner` in `environment`, or how it ends without having begun.
 
-    `expires` and `at` as in `lateness`; `doubt` is why it is not believed, if it is not. Pure.
+    `expires` and `at` as in `lateness`; `doubt` is why it is not believed, or not allowed.
+    Pure.
     """
     if doubt:
         return Verdict(State.REFUSED, doubt)

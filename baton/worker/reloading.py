@@ -20,7 +20,7 @@ from baton.worker.settings import WorkerSettings
 
 log = structlog.get_logger(__name__)
 
-FIXED = ("bus", "worker", "pybit", "signing")
+FIXED = ("bus", "worker", "pybit", "signing", "allow")
 """The tables that a worker reads once."""
 
 

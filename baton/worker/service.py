@@ -36,6 +36,7 @@ from baton.bus.signing.signer import UNSIGNED, Signer, signer_of
 from baton.errors import BusRefused, Disconnected, JournalUnavailable, SettingsError
 from baton.fields import meaning
 from baton.worker.active import Served
+from baton.worker.allowing import WorkerAllowance
 from baton.worker.inbox import Inbox
 from baton.worker.journal import Entry, WorkJournal
 from baton.worker.performing import Runner
@@ -66,6 +67,7 @@ class WorkerService:
         journal: WorkJournal,
         trust: Trust | None = None,
         signer: Signer = UNSIGNED,
+        file: str = "the settings",
     ) -> None:
         self._trust = trust or Trust()
         self.channel = channel
@@ -92,6 +94,7 @@ class WorkerService:
             reports=self._reports,
             status=self._status,
             trust=self._trust,
+            allowance=WorkerAllowance(settings.allow, file),
         )
         self.heartbeats = Heartbeats(channel, name, self._facts, settings.worker.heartbeat, signer)
         self._inbox = Inbox(
@@ -134,7 +137,7 @@ class WorkerService:
         trust, signer = Trust(settings.signing), signer_of([settings.signing.own])
         channel = await connect(settings.bus.urls, name=f"baton worker {name}", worker=True)
         journal = await WorkJournal.open(journal_path(settings.worker.state, name))
-        return cls(channel, settings, runners, journal, trust, signer)
+        return cls(channel, settings, runners, journal, trust, signer, file)
 
     def facts(self) -> Facts:
         """Return what its heartbeats say."""

@@ -36,6 +36,7 @@ from baton.server import Server, own_name
 from baton.settings import BusSettings, Table
 from baton.text.words import cited, did_you_mean
 from baton.timing import durations
+from baton.worker.allowing import WorkerAllowTable
 
 YEAR = 365 * 86_400.0
 
@@ -274,6 +275,7 @@ class WorkerSettings(Table):
     runner: Mapping[Name, RunnerSettings] = Field(max_length=MAX_RUNNERS)
     pybit: PybitTable = PybitTable()
     signing: SigningTable = SigningTable()
+    allow: WorkerAllowTable = WorkerAllowTable()
 
     @field_validator("queues", mode="before")
     @classmethod

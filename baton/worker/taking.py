@@ -43,6 +43,7 @@ from baton.errors import Disconnected, JournalUnavailable
 from baton.observer import Observer
 from baton.timing.waiting import wait_at_most
 from baton.worker.active import Active, Served
+from baton.worker.allowing import WorkerAllowance, WorkerAllowTable
 from baton.worker.believing import check_stranger, doubt_of
 from baton.worker.claims import Claims
 from baton.worker.ends import Ends
@@ -85,6 +86,7 @@ class Taking:
         reports: Reports,
         status: StatusReports,
         trust: Trust | None = None,
+        allowance: WorkerAllowance | None = None,
         clock: Callable[[], datetime] = now,
     ) -> None:
         self._journal = journal
@@ -94,6 +96,7 @@ class Taking:
         self._reports = reports
         self._status = status
         self._trust = trust or Trust()
+        self._allowance = allowance or WorkerAllowance(WorkerAllowTable())
         self._clock = clock
         self._ends = Ends(journal, name=name, output=output, reports=reports, status=status)
         self._stopping = asyncio.Event()
@@ -292,6 +295,7 @@ class Taking:
         job = active.job
         settings, forgotten = served.runner.settings, self._journal.forgotten
         doubt = doubt_of(job, self._trust, expires, forgotten, settings)
+        doubt = doubt or self._allowance.forbidden(job, served.runner.name)
         work = planned(job, served.runner, self._environment, expires, self._clock(), doubt)
         verdict = active.asked or (work if isinstance(work, Verdict) else None)
         while verdict is None:

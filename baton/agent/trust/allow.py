@@ -9,17 +9,21 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, BaseModel, Field, ValidationInfo, field_validator
 
 from baton.bus.facts import MAX_RULES, MAX_RULES_SIZE, ApproveFacts
 from baton.bus.messages import Request
 from baton.bus.signing.passkey import ApproverLines, Passkey
 from baton.command import Command
 from baton.settings import Table
+from baton.toml_lines import line_of
 
 MOST = 200
+Looked = tuple[str, str, Sequence[str], str]
+"""A key, what a request has of it, the patterns that are allowed, and what people call it."""
 
 
 def _none_empty(patterns: tuple[str, ...]) -> tuple[str, ...]:
@@ -109,24 +113,49 @@ def disallowed(
     """Return why `request` for `command` is not allowed; empty if it is. `where` returns the place
     of a key of the table, `agent.toml, line 12`."""
     kind = type(command)
-    found: list[tuple[str, str, Sequence[str], str]] = [
+    found: list[Looked] = [
         ("commands", request.command, table.commands, "the command"),
-        ("requesters", request.requester.id, table.requesters, "requests of"),
+        ("requesters", request.requester.id, table.requesters, "whoever asks,"),
     ]
     app = command.target.app
     if app is not None or (kind.changes and "app" in kind.model_fields):
         found.append(("apps", app or "", table.apps, "the app"))
     if "ref" in kind.model_fields:
         found.append(("refs", _text(getattr(command, "ref", None)), table.refs, "the version"))
+    return first_outside(found, where, "this server")
+
+
+def first_outside(found: Sequence[Looked], where: Callable[[str], str], here: str) -> str:
+    """Return which of `found` is not allowed `here`; empty if all is."""
     for key, value, patterns, what in found:
         if not matches(value, patterns):
             shown = f"“{value}”" if value else "that is not named"
             allowed = ", ".join(patterns[:5]) + (", ..." if len(patterns) > 5 else "")
             return (
-                f"{what} {shown} is not allowed on this server, which allows"
+                f"{what} {shown} is not allowed on {here}, which allows"
                 f" {allowed or 'none'} ({where(key)}: [allow] {key})"
             )
     return ""
+
+
+class FileKeys:
+    """Where the keys of `table`, which is `[name]` in the settings `file`, stand there."""
+
+    def __init__(self, table: BaseModel, name: str, file: str) -> None:
+        self._file = file
+        self._lines = {key: _line(file, f"{name}.{key}") for key in table.model_fields_set}
+
+    def place(self, key: str) -> str:
+        """Return the file, with the line of `key` if that is known."""
+        line = self._lines.get(key, 0)
+        return f"{self._file}, line {line}" if line else self._file
+
+
+def _line(file: str, key: str) -> int:
+    try:
+        return line_of(Path(file).read_text(), key)
+    except (OSError, ValueError):
+        return 0
 
 
 def matches(value: str, patterns: Sequence[str]) -> bool:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
-from pathlib import Path
 from typing import Protocol
 
-from baton.agent.trust.allow import AllowTable, disallowed, reported
+from baton.agent.trust.allow import AllowTable, FileKeys, disallowed, reported
 from baton.agent.trust.approvals import ApprovalCounter
 from baton.bus.facts import ApproveFacts
 from baton.bus.messages import Request
 from baton.bus.plans import plan_digest
 from baton.command import Command
-from baton.toml_lines import line_of
 
 
 class Spent(Protocol):
@@ -33,12 +31,7 @@ class Allowance:
     def __init__(self, table: AllowTable | None = None, file: str = "the settings") -> None:
         self._table = table or AllowTable()
         self._counter = ApprovalCounter(self._table)
-        self._file = file
-        self._lines = {
-            key: _line(file, f"allow.{key}")
-            for key in AllowTable.model_fields
-            if key in self._table.model_fields_set
-        }
+        self._place = FileKeys(self._table, "allow", file).place
 
     @property
     def facts(self) -> tuple[ApproveFacts, ...]:
@@ -64,15 +57,3 @@ class Allowance:
                 return ""
             short = "its approvals have already started another request here"
         return f"{host} does not start it: {short} ({self._place('approve')}: [allow] approve)"
-
-    def _place(self, key: str) -> str:
-        line = self._lines.get(key, 0)
-        return f"{self._file}, line {line}" if line else self._file
-
-
-def _line(file: str, key: str) -> int:
-    """Return the line of `key` in the settings; 0 if that is not known."""
-    try:
-        return line_of(Path(file).read_text(), key)
-    except (OSError, ValueError):
-        return 0

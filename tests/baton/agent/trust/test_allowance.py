@@ -61,7 +61,7 @@ async def scene() -> AsyncIterator[Scene]:
         ({"refs": ["v*"]}, {"app": "shop", "ref": "v1.4"}, ""),
         ({"refs": ["v*"]}, {"app": "shop", "ref": "main"}, "the version “main” is not allowed"),
         ({"refs": ["v*"]}, {"app": "shop"}, "the version that is not named is not allowed"),
-        ({"requesters": ["U_BOB"]}, {"app": "shop"}, "requests of “U_ANN” is not allowed"),
+        ({"requesters": ["U_BOB"]}, {"app": "shop"}, "whoever asks, “U_ANN” is not allowed"),
     ],
 )
 def test_a_refusal_names_what_is_not_allowed(
@@ -92,7 +92,7 @@ async def test_what_is_not_allowed_is_refused_and_told(scene: Scene) -> None:
         await stage.send(order := request())
         state, text = await stage.ends(order)
     assert (state, worker.started) == (State.REFUSED, [])
-    assert "“U_ANN” is not allowed on this server" in text
+    assert "whoever asks, “U_ANN” is not allowed on this server" in text
 
 
 def two_of_three(**more: Any) -> Allowance:
