@@ -104,7 +104,7 @@ class Gatekeeper:
         return found
 
     async def broken_by(self, job: str) -> BrokenFreeze | None:
-        """Return the freeze that was broken for `job`, and why; None if none was."""
+        """Return which freezes were broken for `job`, and why; None if none was."""
         return await self._broken.of_job(job)
 
     async def refusal(self, intents: Collection[Intent], context: CommandContext) -> Refusal | None:
