@@ -104,6 +104,11 @@ class Command(BaseModel):
         which failed."""
         return counted(runs)
 
+    def undo(self) -> str:
+        """Return the words of the command that takes it back on a server where it succeeded, such
+        as `rollback shop prod`: empty if nothing does."""
+        return ""
+
     def answer(self, known: Known) -> Answer:
         """Return the answer of a command whose reach is `HERE`.
 

@@ -100,11 +100,6 @@ class Hold(BaseModel):
         """When three quarters of its time are over."""
         return self.since + (self.until - self.since) * 3 / 4
 
-    def takes_votes(self, at: datetime) -> bool:
-        """Return whether what people say at that moment counts: it has not started, and its time
-        is not over, even if nobody has written yet that it is."""
-        return self.opened is None and at < self.until
-
     @property
     def named(self) -> frozenset[str]:
         """Everybody, and every group, that may approve by name."""
@@ -189,6 +184,8 @@ def tally(hold: Hold, votes: Sequence[Vote], plan: str) -> Tally:
 
 def waits_for(hold: Hold, votes: Sequence[Vote], plan: str, servers: int) -> str:
     """Return what a held job waits for, in words."""
+    if hold.opened is not None:
+        return hold.waits or "its next wave begins"
     if hold.survey and not plan:
         return f"asking {servers} server{'s' * (servers != 1)} what would change"
     found = tally(hold, votes, plan)

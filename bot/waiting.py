@@ -1,16 +1,14 @@
-"""What is shown of a job that waits for people, or waited. Pure."""
+"""What is shown of a job that waits for people, or waited, and of one that goes in waves. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from pydantic import ValidationError
 
-from baton.bus.messages import State
 from baton.bus.plans import Plan, plan_words
 from bot.content import ASK, Button
-from bot.holds import Hold, agreed, expired
-from bot.jobs import Job, RunRecord, all_ended, counts, last_attempts, short_id
+from bot.holds import Hold, agreed
+from bot.jobs import Job
+from bot.rollout.words import planned_words, progress_lines
 
 MAX_LINES = 12
 """Lines about the plan and about what has changed, at most."""
@@ -25,8 +23,11 @@ def hold_lines(job: Job) -> list[str]:
     said = agreed(vote for vote in job.votes if vote.plan == job.plan_digest)
     who = [f"{said[:1].upper()}{said[1:]}."] if said else []
     if hold.opened is not None:
-        return who
+        return [*who, *_rollout_lines(hold)]
     lines = _limited(plan_lines(job))
+    if hold.rollout is not None:
+        servers = len(hold.rollout.waves) or _servers_of(job)
+        lines.append(f"Rollout: {planned_words(hold.rollout.settings, servers)}.")
     if hold.changed:
         lines.append("Changed since it was shown first, so you are asked again:")
         lines += _limited(list(hold.changed))
@@ -61,30 +62,40 @@ def vote_buttons(job: Job) -> tuple[Button, ...]:
     return tuple(buttons)
 
 
-def named(job: Job) -> str:
-    """Return how an answer names `job`: by its title and its ID."""
-    return f"{job.title} ({short_id(job.id)})"
+def rollout_buttons(job: Job) -> tuple[Button, ...]:
+    """Return what people can press while `job` goes in waves."""
+    hold = job.hold
+    if hold is None or hold.rollout is None or not hold.rolling or hold.rollout.stopped:
+        return ()
+    if job.cancelled_by is not None:
+        return ()
+    state, word = hold.rollout, f"rollout {job.id}"
+    buttons = []
+    if state.paused or state.question is not None:
+        buttons.append(Button(f"{ASK}.go-on", "Go on", f"{word} go-on"))
+    more = any(wave > state.wave for wave in state.waves.values())
+    if more and not state.paused:
+        buttons.append(Button(f"{ASK}.pause", "Pause", f"{word} pause"))
+    if more:
+        buttons.append(Button(f"{ASK}.slower", "Slower", f"{word} slower"))
+    if state.can_undo:
+        question = f"Take back {job.title} wherever it succeeded?"
+        buttons.append(Button(f"{ASK}.back", "Back", f"{word} back", question, danger=True))
+    return tuple(buttons)
 
 
-def became(job: Job, runs: Sequence[RunRecord]) -> str:
-    """Return what became of a job that waits for nobody any more, in a sentence."""
-    last = last_attempts(runs)
-    if job.hold is None:
-        begin = f"{named(job)} waited for nobody"
-    elif job.hold.opened is not None:
-        said = [vote for vote in job.votes if vote.plan == job.plan_digest]
-        begin = f"{named(job)} was {agreed(said) or 'let through'}"
-        begin += f" and started at {job.hold.opened:%Y-%m-%d %H:%M:%S} UTC"
-    else:
-        why = last[0].text if last else "nothing was sent"
-        if job.cancelled_by is not None:
-            why = f"withdrawn by {job.cancelled_by.label}"
-        elif any(run.state is State.HELD for run in last):  # its time is over: nobody wrote it yet
-            why = expired(job.hold, job.votes, job.plan_digest)
-        return f"{named(job)} ended before it started: {why}."
-    if not all_ended(runs):
-        return f"{begin}; it is still running."
-    return f"{begin}; it ended: {counts(last)}."
+def _rollout_lines(hold: Hold) -> list[str]:
+    if hold.rollout is None:
+        return []
+    waits = [f"Now: {hold.waits.rstrip('.')}."] if hold.waits else []
+    return [*progress_lines(hold.rollout), *waits]
+
+
+def _servers_of(job: Job) -> int:
+    try:
+        return len(Plan.model_validate(job.plan).hosts) if job.plan else 1
+    except ValidationError:  # written by another version
+        return 1
 
 
 def _about(job: Job, hold: Hold) -> list[str]:

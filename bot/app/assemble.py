@@ -43,6 +43,8 @@ from bot.jobs import Place
 from bot.leader import LEASE_SECONDS
 from bot.outbox.holding import HeldJobs
 from bot.outbox.relay import OutboxRelay
+from bot.outbox.rollouts import Rollouts
+from bot.outbox.server_health import ServerHealth
 from bot.outbox.surveyor import Surveyor
 from bot.posts.job_posts import JobPosts
 from bot.posts.reconciler import PostReconciler
@@ -174,6 +176,14 @@ def assemble(
         dispatching.start_check.check,
         surveyor.ask,
         dispatching.start_check.hosts,
+        Rollouts(
+            store.ledger,
+            dispatching.start_check.check,
+            ServerHealth(servers, store.alerts, clock).read,
+            dispatching.undoing.start,
+            source=name,
+            clock=clock,
+        ),
         lambda job: bot.job_changed(job),
         source=name,
         poll=upkeep.POLL_INTERVAL,

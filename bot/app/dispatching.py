@@ -26,6 +26,7 @@ from bot.dispatch.gates.freezing.in_force import FreezesInForce
 from bot.dispatch.gates.gatekeeper import Gatekeeper
 from bot.dispatch.gates.start_check import StartCheck
 from bot.dispatch.gates.tables import GateTable
+from bot.dispatch.gates.undoing import Undoing
 from bot.dispatch.live_commands import LiveCommands
 from bot.dispatch.people import Directories
 from bot.dispatch.planner import Planner
@@ -65,6 +66,7 @@ class Dispatching:
     letters: DeadLetters
     commands: LiveCommands
     start_check: StartCheck
+    undoing: Undoing
     freezes: FreezesInForce
     """The freezes of the settings."""
 
@@ -187,5 +189,6 @@ def assemble_dispatch(
         letters,
         commands,
         StartCheck(commands, gatekeeper, people, servers, clock),
+        Undoing(commands, store.ledger, servers, audit, job_changed, source, clock),
         freezes,
     )

@@ -25,6 +25,7 @@ from bot.builtins.locking.locks import LocksCommand, LocksHandler
 from bot.builtins.locking.unlock import UnlockCommand, UnlockHandler
 from bot.builtins.log import LogCommand, LogHandler
 from bot.builtins.retry import RetryCommand, RetryHandler
+from bot.builtins.rollout import RolloutCommand, RolloutHandler
 from bot.builtins.run import RunCommand, RunHandler, waiting_in
 from bot.builtins.token import TokenCommand, TokenHandler
 from bot.builtins.versions import VersionsCommand, VersionsHandler
@@ -86,6 +87,10 @@ BUILTINS: tuple[BuiltinEntry[Any], ...] = (
     BuiltinEntry(ApproveCommand, lambda it: _votes(it)),
     BuiltinEntry(ConfirmCommand, lambda it: _votes(it)),
     BuiltinEntry(DenyCommand, lambda it: _votes(it)),
+    BuiltinEntry(
+        RolloutCommand,
+        lambda it: RolloutHandler(it.store.ledger, it.authorizer, it.audit, it.job_changed),
+    ),
     BuiltinEntry(
         RetryCommand,
         lambda it: RetryHandler(

@@ -8,6 +8,7 @@ from datetime import datetime
 from baton.bus.messages import Person
 from bot.dispatch.protocol import GroupLookup
 from bot.jobs import Place
+from bot.rollout.settings import RolloutSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +27,10 @@ class Invocation:
 class CommandContext:
     """What a handler knows of the command that it is given: how it was called, and the user groups
     of whoever called it, which are looked up only when somebody asks for them. `break_glass` is
-    their reason to pass a freeze; empty if they gave none."""
+    their reason to pass a freeze; empty if they gave none. `rollout` is how they want it to go
+    through its servers; None if they did not say."""
 
     invocation: Invocation
     groups: GroupLookup
     break_glass: str = field(default="", kw_only=True)
+    rollout: RolloutSettings | None = field(default=None, kw_only=True)

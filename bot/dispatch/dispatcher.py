@@ -34,7 +34,7 @@ from bot.dispatch.command_form import (
 )
 from bot.dispatch.context import CommandContext, Invocation
 from bot.dispatch.gates.gatekeeper import Gatekeeper
-from bot.dispatch.gates.words import read_said
+from bot.dispatch.gates.words import Said, read_said
 from bot.dispatch.name_cache import AUDIT_LOOKBACK, NameCache
 from bot.dispatch.plan import Plan
 from bot.dispatch.plan_maker import LOOK, PLAN_LIMITS, PlanMaker
@@ -42,6 +42,7 @@ from bot.dispatch.planner import Denied
 from bot.dispatch.protocol import Dispatcher, GroupLookup
 from bot.dispatch.rate_limiter import PersonRateLimiter
 from bot.dispatch.reply import Reply, ReplyKind, refused, started, unusable
+from bot.dispatch.thread_words import ThreadWords, thread_words
 from bot.dispatch.why import why_reply
 from bot.jobs import AuditEntry, Job, NewJob, Place, short_id
 from bot.priority import ForegroundPriority
@@ -127,9 +128,7 @@ class CommandDispatcher(Dispatcher):
                 if turned_away is not None:
                     return turned_away
                 said = read_said(asked.text, self._commands)
-                context = CommandContext(
-                    asked, looked_up_once(groups), break_glass=said.break_glass
-                )
+                context = _context(asked, groups, said)
                 if said.why:
                     return await self.why(said.words, context)
                 return await self._parsed(said.words, context, self._route)
@@ -154,7 +153,7 @@ class CommandDispatcher(Dispatcher):
             if turned_away is not None:
                 return turned_away
             said = read_said(asked.text, self._commands)
-            context = CommandContext(asked, looked_up_once(groups), break_glass=said.break_glass)
+            context = _context(asked, groups, said)
             return await self._parsed(said.words, context, self._planned)
         except UsageError as error:
             return unusable(error, self._blindness_note(error))
@@ -208,7 +207,11 @@ class CommandDispatcher(Dispatcher):
     async def why(self, text: str, context: CommandContext) -> Reply:
         """Return what every gate says of `text`. Raises UsageError and DatabaseUnavailable."""
         said = read_said(text, self._commands)
-        context = replace(context, break_glass=said.break_glass or context.break_glass)
+        context = replace(
+            context,
+            break_glass=said.break_glass or context.break_glass,
+            rollout=said.rollout or context.rollout,
+        )
         reply = why_reply(await self._parsed(said.words, context, self._planned))
         await self._audit.write_or_log(context.invocation, "answered")
         return reply
@@ -265,10 +268,10 @@ class CommandDispatcher(Dispatcher):
     async def ask_in_thread(
         self, text: str, place: Place, *, asker: Person, groups: GroupLookup, key: str = ""
     ) -> Reply:
-        """Take `text`, which begins with cancel, approve, confirm or deny, about the job that is
-        shown in the thread of `place`; of several that are open it is the only one of `asker`'s
-        own, or the only one that waits for people."""
-        verb, _, rest = text.strip().partition(" ")
+        """Take `text`, which is said about the job that is shown in the thread of `place`; of
+        several that are open it is the only one of `asker`'s own, or the only one that waits for
+        people or goes in waves."""
+        said = thread_words(text) or ThreadWords(text.strip())
         try:
             jobs = await self._jobs_in_thread(place)
         except DatabaseUnavailable as error:
@@ -276,17 +279,21 @@ class CommandDispatcher(Dispatcher):
         asked = Invocation(storable(text), asker, place, key, self._clock())
         if not jobs:
             return await self._reject(asked, "There is no job in this thread.")
-        if verb == "cancel":
+        if said.verb == "cancel":
             own = [job for job in jobs if job.asked_by.id == asker.id]
+        elif said.verb == "rollout":
+            own = [job for job in jobs if job.hold is not None and job.hold.rolling]
         else:
             own = [job for job in jobs if job.hold is not None and job.hold.opened is None]
         job, *others = own if len(own) == 1 else jobs
         if others:
-            names = "; ".join(f"{verb} {short_id(one.id)} ({one.title})" for one in (job, *others))
+            names = "; ".join(
+                f"{said.about(short_id(one.id))} ({one.title})" for one in (job, *others)
+            )
             several = f"This thread has {len(jobs)} open jobs. Choose one: {names}."
             return await self._reject(asked, several)
-        words = f"{verb} {job.id} {rest}".strip()
-        key = key or f"{verb}/{job.id}"
+        words = said.about(job.id)
+        key = key or words.replace(" ", "/")
         return await self.ask(words, asker=asker, groups=groups, place=place, key=key)
 
     async def _jobs_in_thread(self, place: Place) -> list[Job]:
@@ -358,6 +365,13 @@ class CommandDispatcher(Dispatcher):
     def _nothing_done(self, error: DatabaseUnavailable) -> Reply:
         log.error("request not carried out", reason=str(error))
         return Reply(f"Nothing was done: {error}", kind=ReplyKind.UNAVAILABLE)
+
+
+def _context(asked: Invocation, groups: GroupLookup, said: Said) -> CommandContext:
+    """Return the context of `asked`, with what was said beside its words."""
+    return CommandContext(
+        asked, looked_up_once(groups), break_glass=said.break_glass, rollout=said.rollout
+    )
 
 
 def _check_length(text: str) -> None:

@@ -86,7 +86,9 @@ class Planner:
         hosts = {run.host for run in new.runs}
         meant = [server.facts for server in servers if server.facts.host in hosts]
         signers = signers_of(meant, command.name, command.target.app)
-        return held_if_ruled(new, command, self._gates, signers, asked.at, whole=whole)
+        return held_if_ruled(
+            new, command, self._gates, signers, asked.at, whole=whole, said=context.rollout
+        )
 
     async def _plan_anywhere(
         self,

@@ -54,5 +54,5 @@ class Dispatcher(Protocol):
     async def ask_in_thread(
         self, text: str, place: Place, *, asker: Person, groups: GroupLookup, key: str = ""
     ) -> Reply:
-        """Take `cancel`, `approve`, `confirm` or `deny because ...` about the job that is shown in
-        the thread of `place`."""
+        """Take `cancel`, `approve`, `confirm`, `deny because ...`, `pause`, `go on`, `skip web-7`,
+        `slower` or `back` about the job that is shown in the thread of `place`."""

@@ -1,4 +1,5 @@
-"""Jobs that are held start once people have said what is needed: the leader looks after them.
+"""Jobs that are held start once people have said what is needed: the leader looks after them. What
+goes in waves from then on is looked after by bot.outbox.rollouts.
 
 What it knows is rows: a job that is held, its votes, and the time. What `decide` says of them is
 carried out in one transaction that looks at them again, so a bot that dies, or that leads no
@@ -11,7 +12,6 @@ import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from enum import Enum
 
 import structlog
 from pydantic import ValidationError
@@ -25,11 +25,12 @@ from baton.bus.plans import (
     plan_digest,
 )
 from baton.errors import BatonError
-from baton.outcome import duration
 from baton.timing.waiting import wait_at_most
-from bot.holds import Clear, Hindrance, Hold, tally
-from bot.jobs import Job, RunRecord, short_id
+from bot.holds import Clear, Hindrance, Hold
+from bot.jobs import Job, RunRecord
 from bot.outbox.opening import opened
+from bot.outbox.rollouts import Rollouts, stays_until
+from bot.outbox.start import Check, Step, beside, decide, warned
 from bot.run_changes import close
 from bot.store.errors import DatabaseUnavailable
 from bot.store.jobs.ledger import Ledger
@@ -48,19 +49,6 @@ GONE = "the bot does not know it any more"
 SILENT = "it did not say what it would do: its agent is stopped, or older than this bot"
 
 
-class Step(Enum):
-    """What is to be done next about a job that is held."""
-
-    WAIT = "wait"
-    SURVEY = "survey"
-    """Ask its servers what would change."""
-    WARN = "warn"
-    """Say that most of its time is over."""
-    START = "start"
-
-
-Check = Callable[[Job, Collection[str]], Awaitable[Hindrance | Clear]]
-"""Says whether a job may start on these servers: its asker must still be allowed to ask for it."""
 Survey = Callable[[Job, Collection[str]], Awaitable[Mapping[str, SurveyFacts | None]]]
 """Asks servers what a job would do on them: None for each that does not answer. Raises BatonError
 if they cannot be asked."""
@@ -68,36 +56,11 @@ Hosts = Callable[[Job], Collection[str] | None]
 """Returns the servers that the words of a job mean now; None if nobody understands them now."""
 
 
-def decide(job: Job, at: datetime) -> Step:
-    """Return what is to be done about `job`, of which a run is held."""
-    hold = job.hold
-    if hold is None or at >= hold.until:
-        return Step.WAIT  # it ends by itself
-    if hold.survey and not job.plan_digest:
-        return Step.SURVEY
-    if tally(hold, job.votes, job.plan_digest).complete:
-        return Step.START
-    if not hold.warning and at >= hold.warn_at:
-        return Step.WARN
-    return Step.WAIT
-
-
-def warning(job: Job, hold: Hold) -> str:
-    """Return what people read when three quarters of the time of `hold` are over."""
-    words = tally(hold, job.votes, job.plan_digest).words
-    left = duration((hold.until - hold.warn_at).total_seconds())
-    return f"{job.title} ends in {left}, at {hold.until:%H:%M:%S} UTC, unless it starts: {words}"
-
-
-def _warning(job: Job, at: datetime) -> dict[str, object]:
-    due = job.hold is not None and decide(job, at) is Step.WARN
-    return {"warning": warning(job, job.hold)} if due and job.hold is not None else {}
-
-
 class HeldJobs:
     """Looks after the jobs of `ledger` that are held.
 
-    `check` says whether one may start, `survey` asks its servers, `hosts` says which they are now.
+    `check` says whether one may start, `survey` asks its servers, `hosts` says which they are now,
+    and `rollouts` looks after those that go in waves.
     `job_changed` is called with each job that this changes; `source` is this bot, as it signs its
     requests. The ledger is read every `poll` seconds even if `wake` is not called.
     """
@@ -108,6 +71,7 @@ class HeldJobs:
         check: Check,
         survey: Survey,
         hosts: Hosts,
+        rollouts: Rollouts,
         job_changed: Callable[[str], None],
         *,
         source: str,
@@ -118,6 +82,7 @@ class HeldJobs:
         self._check = check
         self._survey = survey
         self._hosts = hosts
+        self._rollouts = rollouts
         self._job_changed = job_changed
         self._source = source
         self._poll = poll
@@ -156,7 +121,7 @@ class HeldJobs:
         held = await self._ledger.held()
         self._not_before = {id: at for id, at in self._not_before.items() if id in held}
         self._odd_since = {id: at for id, at in self._odd_since.items() if id in held}
-        jobs = [job for job, _ in held.values()]
+        jobs = [job for job, _ in held.values() if job.hold is None or not job.hold.rolling]
         for job, runs in held.values():
             if job.id not in self._busy:
                 work = self._guarded(job, runs, beside(job, jobs))
@@ -176,12 +141,16 @@ class HeldJobs:
 
     async def _advance(self, job: Job, runs: Sequence[RunRecord], others: tuple[str, ...]) -> None:
         at = self._clock()
+        if job.hold is not None and job.hold.rolling:
+            if at >= self._not_before.get(job.id, at) and await self._rollouts.advance(job, runs):
+                self._job_changed(job.id)
+            return
         if job.hold is not None and job.hold.beside != others:
             await self._change(job, lambda now: {"beside": others})
             return
         step = decide(job, at)
         if step is Step.WARN:
-            await self._change(job, lambda now: _warning(now, at))
+            await self._change(job, lambda now: warned(now, at))
         elif step is not Step.WAIT and at >= self._not_before.get(job.id, at):
             hosts = _hosts(runs, State.HELD)
             if step is Step.SURVEY:
@@ -312,16 +281,23 @@ class HeldJobs:
 
     async def _open(self, job: Job, plan: Plan, clear: Clear, silent: Collection[str]) -> None:
         at = self._clock()
+        assert job.hold is not None, job.id
+        rollout = (await self._rollouts.begin(job.hold, plan.hosts)).rollout
 
         def open_now(now: Job, runs: tuple[RunRecord, ...]) -> HeldChange | None:
             if now.hold is None or now.plan_digest != plan_digest(plan):
                 return None
             if decide(now, at) is not Step.START:
                 return None
-            hold = now.hold.model_copy(update={"opened": at, "waits": ""})
+            hold = now.hold.model_copy(update={"opened": at, "waits": "", "rollout": rollout})
             held = _held(runs)
             some = [run for run in held if run.host not in silent]
             ended = [close(run, State.REFUSED, SILENT, at) for run in held if run.host in silent]
+            if rollout is not None:  # its waves begin one after the other
+                until = stays_until(at)
+                hold = hold.model_copy(update={"since": at, "until": until, "warning": ""})
+                stay = [replace(run, deadline=until) for run in some]
+                return HeldChange(hold=hold, runs=(*ended, *stay))
             queued, outbox = opened(now, some, plan, clear, at, self._source)
             return HeldChange(hold=hold, runs=(*ended, *queued), outbox=outbox)
 
@@ -346,20 +322,6 @@ class HeldJobs:
 
     def _later(self, job: Job) -> None:
         self._not_before[job.id] = self._clock() + timedelta(seconds=LOOK_AGAIN)
-
-
-def beside(job: Job, held: Sequence[Job]) -> tuple[str, ...]:
-    """Return which other jobs that are `held` are for the same target, by their short IDs."""
-    mine = set(job.environment.split(", "))
-    return tuple(
-        sorted(
-            short_id(other.id)
-            for other in held
-            if other.id != job.id
-            and other.app == job.app
-            and mine & set(other.environment.split(", "))
-        )
-    )
 
 
 def _hosts(runs: Sequence[RunRecord], state: State) -> list[str]:

@@ -14,7 +14,7 @@ from bot.jobs import MIN_SEND_WINDOW, Job, OutboxMessage, RunRecord
 
 
 def opened(
-    job: Job, held: Sequence[RunRecord], plan: Plan, clear: Clear, at: datetime, source: str
+    job: Job, held: Sequence[RunRecord], plan: Plan | None, clear: Clear, at: datetime, source: str
 ) -> tuple[tuple[RunRecord, ...], tuple[OutboxMessage, ...]]:
     """Return these `held` runs of `job` as they wait to be sent, and the request for each. How long
     a server has to take it up counts from the sending, as for any other. Each has the number of the
@@ -23,7 +23,7 @@ def opened(
     window = job.hold.accept_within
     deadline = at + timedelta(seconds=window)
     send_by = at + timedelta(seconds=max(window, MIN_SEND_WINDOW))
-    whole = plan.fits
+    whole = plan is None or plan.fits
     runs, outbox = [], []
     for run in held:
         environment = job.hold.environments.get(run.host, job.environment)
@@ -40,7 +40,7 @@ def opened(
             deadline=deadline,
             timeout=run.timeout,
             requester=job.asked_by,
-            plan=plan if whole else plan.only(run.host),
+            plan=plan if plan is None or whole else plan.only(run.host),
             approvals=job.hold.signatures,
             fence=clear.fences.get(environment) or None,
         )

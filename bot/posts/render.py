@@ -28,7 +28,7 @@ from bot.holds import waits_for
 from bot.jobs import URGENCY, Job, RunRecord, Tail, all_ended, counts, job_state
 from bot.posts import grouping
 from bot.servers.server_visibility import ServerVisibility
-from bot.waiting import hold_lines, vote_buttons
+from bot.waiting import hold_lines, rollout_buttons, vote_buttons
 
 MAX_ROWS = 20
 """Servers that are listed in a post; the rest are counted."""
@@ -61,6 +61,12 @@ def render_job(
     if job.hold is not None and job.hold.warning:
         notice = NoticeContent(job.hold.warning, State.HELD, job.id)
         posts.append(Post(f"{job.id}?", notice, parent=job.id))
+    rollout = job.hold.rollout if job.hold is not None else None
+    if rollout is not None and rollout.question is not None:
+        asked = rollout.question
+        notice = NoticeContent(f"{job.title}: {asked.text}", State.HELD, job.id)
+        key = f"{job.id}?{asked.number}"
+        posts.append(Post(key, notice, parent=job.id, broadcast=asked.urgent))
     bad = [run for run in runs if run.state in _BAD] if command.changes else []
     if bad:
         notice = NoticeContent(_failure(job, bad), job_state(bad), job.id)
@@ -132,12 +138,12 @@ def _job_content(
             rest = ordered[MAX_ROWS:]
             lines.append(f"and {len(rest)} more: {counts(rest)}")
         rows = tuple(_row(run, job, visibility) for run in ordered[:MAX_ROWS])
-    buttons: tuple[Button, ...] = ()
+    buttons: tuple[Button, ...] = rollout_buttons(job)
     if not ended and command.changes and job.cancelled_by is None:
-        label = "Withdraw" if waiting else "Cancel"
-        buttons = (Button(CANCEL, label, job.id, f"{label} {job.title}?", danger=True),)
-        if waiting:
-            buttons = (*vote_buttons(job), *buttons)
+        asking = waiting and job.hold is not None and job.hold.opened is None
+        label = "Withdraw" if asking else "Cancel"
+        cancel = Button(CANCEL, label, job.id, f"{label} {job.title}?", danger=True)
+        buttons = (*(vote_buttons(job) if asking else buttons), cancel)
     return JobContent(
         title=job.title,
         asked_by=job.asked_by.id,

@@ -73,17 +73,18 @@ def _go_on(it: Rollout, state: RolloutState) -> Heard:
 
 
 def _skip(it: Rollout, state: RolloutState, host: str) -> Heard:
-    member = next((one for one in it.members if one.host == host), None)
-    if member is None:
+    called = [one for one in it.members if host in (one.host, one.host.partition(".")[0])]
+    if len(called) != 1:
         return Heard(f"{host} is not one of its servers.")
-    if not member.waits:
+    name = called[0].host
+    if not called[0].waits:
         return Heard(
-            f"{host} has begun, or is skipped already. To go on in spite of it say `go on`."
+            f"{name} has begun, or is skipped already. To go on in spite of it say `go on`."
         )
     return Heard(
-        f"{host} is skipped: it stays as it is.",
-        state.model_copy(update={"skipped": state.skipped | {host}}),
-        frozenset({host}),
+        f"{name} is skipped: it stays as it is.",
+        state.model_copy(update={"skipped": state.skipped | {name}}),
+        frozenset({name}),
     )
 
 

@@ -28,6 +28,7 @@ class RolloutState(BaseModel):
     empty before the job starts, unless they are set before, and `sick` are those that were
     unhealthy then. The other fields are as in bot.rollout.values.Rollout.
 
+    `wave` is the last one that has begun. `can_undo`: there is a command that takes the job back.
     `question` is what it waits for, and `asked` how many there were. `undone_by` is the job that
     takes it back. `over`: nobody looks after it any more.
     """
@@ -37,6 +38,8 @@ class RolloutState(BaseModel):
     settings: RolloutSettings
     waves: Mapping[str, int] = Field(default_factory=dict)
     sick: frozenset[str] = frozenset()
+    wave: int = 0
+    can_undo: bool = False
     paused: str = ""
     let_on: int = 0
     overlooked: frozenset[str] = frozenset()
@@ -64,5 +67,6 @@ class RolloutState(BaseModel):
 
     def with_waves(self, waves: Mapping[str, int], sick: Collection[str]) -> RolloutState:
         """Return it as it begins: the waves stay if they were set before."""
-        hosts = frozenset(sick) & (self.waves or waves).keys()
-        return self.model_copy(update={"waves": dict(self.waves or waves), "sick": hosts})
+        waves = dict(self.waves or waves)
+        hosts = frozenset(host for host in sick if host in waves)
+        return self.model_copy(update={"waves": waves, "sick": hosts})

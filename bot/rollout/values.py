@@ -94,11 +94,8 @@ class Rollout:
     @property
     def limit(self) -> int:
         """Return how many servers may be unavailable at a time."""
-        settings, count = self.settings, len(self.members)
-        portion = settings.max_unavailable or settings.wave
-        if portion is not None:
-            return portion.of(count)
-        return settings.canary if 0 < settings.canary < count else count
+        portion = self.settings.max_unavailable or self.settings.wave
+        return len(self.members) if portion is None else portion.of(len(self.members))
 
     @property
     def last_wave(self) -> int:

@@ -36,6 +36,11 @@ class Deploy(Command):
     host: Host | None = Field(None, description="this server only")
 
     @override
+    def undo(self) -> str:
+        """Return `rollback shop prod`."""
+        return f"rollback {self.app} {self.environment}"
+
+    @override
     def outcome(self, runs: Sequence[RunReport]) -> Outcome:
         """Return `v2 on 3 of 3`, or `2 of 3 succeeded, 1 failed`; and whether their commits
         differ."""

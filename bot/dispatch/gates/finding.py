@@ -13,7 +13,7 @@ from typing import ClassVar, Literal
 
 from bot.dispatch.policy import Refusal
 
-GateName = Literal["permission", "freeze", "lock", "approval", "confirm", "settings"]
+GateName = Literal["permission", "freeze", "lock", "approval", "confirm", "settings", "waves"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ from bot.dispatch.gates.permission import PermissionGate
 from bot.dispatch.gates.settings import SettingsGate
 from bot.dispatch.gates.situation import Asked, Gate, Intent, Situation, intent_of, servers_of
 from bot.dispatch.gates.tables import GateTable
+from bot.dispatch.gates.waves import WavesGate
 from bot.dispatch.planner import Denied, Planner, title_of
 from bot.dispatch.policy import Refusal
 from bot.dispatch.protocol import GroupLookup
@@ -104,7 +105,7 @@ class Gatekeeper:
         return found
 
     async def broken_by(self, job: str) -> BrokenFreeze | None:
-        """Return which freezes were broken for `job`, and why; None if none was."""
+        """Return the freeze that was broken for `job`, and why; None if none was."""
         return await self._broken.of_job(job)
 
     async def refusal(self, intents: Collection[Intent], context: CommandContext) -> Refusal | None:
@@ -148,6 +149,7 @@ class Gatekeeper:
             ApprovalGate(self._rules),
             ConfirmGate(self._rules),
             SettingsGate(),
+            WavesGate(self._rules),
         )
         servers = servers_of(asked.intent, self._known.servers())
         situation = Situation(asked, frozenset(), self._clock(), force.locks, servers)
@@ -185,7 +187,7 @@ class Gatekeeper:
 
 def _asked(intent: Intent, context: CommandContext) -> Asked:
     made = context.invocation
-    return Asked(intent, made.asker, made.place.directory, context.break_glass)
+    return Asked(intent, made.asker, made.place.directory, context.break_glass, context.rollout)
 
 
 def _broken(found: Looked, context: CommandContext) -> BrokenFreeze:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from baton.bus.messages import Request, State
 from baton.bus.plans import SurveyFacts, make_plan, plan_digest
-from baton.command import Command
+from baton.command import Command, Reach
 from bot.dispatch.gates.tables import EXPIRES, GateTable, matching
 from bot.holds import Approvals, Hold
 from bot.jobs import Job, NewJob
+from bot.rollout.settings import RolloutSettings, strictest
+from bot.rollout.state import RolloutState
 from bot.signers import Signers
 
 
@@ -31,6 +33,15 @@ def rules_of(
     return any(gate.confirm for gate in found), approvals, expires
 
 
+def rollout_by(
+    rules: Iterable[GateTable], said: RolloutSettings | None, servers: int
+) -> RolloutSettings | None:
+    """Return how a job goes through so many servers by `rules` that match, and as whoever asks has
+    `said`; None if nobody says anything of that."""
+    wanted = [one for one in (said, *(rule.rollout for rule in rules)) if one is not None]
+    return strictest(wanted, servers) if wanted else None
+
+
 def held_if_ruled(
     new: NewJob,
     command: Command,
@@ -39,15 +50,17 @@ def held_if_ruled(
     at: datetime,
     *,
     whole: bool,
+    said: RolloutSettings | None = None,
 ) -> NewJob:
     """Return `new` as it is written into the ledger: held, and nothing sent, if a rule asks people
-    first, or if its servers count signatures: those of `signers`. `whole` says that it is for all
-    servers that its words mean."""
+    first, if its servers count signatures, those of `signers`, or if it goes in waves, by a rule or
+    as whoever asks has `said`. `whole` says that it is for all servers that its words mean."""
     if not command.changes:
         return new
     where = new.job.environment.split(", ")
     confirm, approvals, expires = rules_of(gates, command.name, where, new.job.app)
-    if not confirm and not approvals and not signers:
+    rollout = _rollout(new, command, gates, said)
+    if not confirm and not approvals and not signers and rollout is None:
         return new
     hold = Hold(
         since=at,
@@ -59,13 +72,31 @@ def held_if_ruled(
         whole=whole,
         survey=command.surveys,
         signers=signers,
+        rollout=rollout,
     )
     runs = tuple(replace(run, state=State.HELD, deadline=hold.until) for run in new.runs)
     job = replace(new.job, hold=hold)
-    return NewJob(job if hold.survey else _planned(job, [run.host for run in runs]), runs, ())
+    return NewJob(job if hold.survey else planned(job, [run.host for run in runs]), runs, ())
 
 
-def _planned(job: Job, hosts: Collection[str]) -> Job:
+def _rollout(
+    new: NewJob, command: Command, gates: Sequence[GateTable], said: RolloutSettings | None
+) -> RolloutState | None:
+    """Return how `command` goes through its servers; None if nobody said anything of that. What
+    nothing takes back does not go back by itself."""
+    if command.reach is not Reach.EACH:
+        return None
+    where, undo = new.job.environment.split(", "), bool(command.undo())
+    found = matching(gates, command.name, where, new.job.app)
+    settings = rollout_by(found, said, len(new.runs))
+    if settings is None:
+        return None
+    if not undo:
+        settings = settings.model_copy(update={"back": False})
+    return RolloutState(settings=settings, can_undo=undo)
+
+
+def planned(job: Job, hosts: Collection[str]) -> Job:
     """Return `job` with its plan, of a command of which no server says more than its name."""
     facts = {host: SurveyFacts() for host in hosts}
     plan = make_plan(job.id, job.command, job.arguments, facts)

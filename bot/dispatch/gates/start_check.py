@@ -10,7 +10,7 @@ from baton.bus.messages import now
 from baton.command import Command
 from baton.errors import UsageError
 from baton.extensions import Commands
-from bot.dispatch.gates.finding import first_refusal
+from bot.dispatch.gates.finding import Open, first_refusal
 from bot.dispatch.gates.gatekeeper import Gatekeeper
 from bot.dispatch.gates.situation import Asked, intent_of_job
 from bot.dispatch.people import Directories, Profile
@@ -43,6 +43,8 @@ class StartCheck:
 
     async def check(self, job: Job, hosts: Collection[str]) -> Hindrance | Clear:
         """Return whether `job` may start on `hosts` now, or why not."""
+        if job.hold is not None and job.hold.undoes:
+            return await self._fences(job, hosts)
         asker, directory = job.asked_by, job.place.directory
         unknown = Profile(standing=asker.standing)
         profile = await self._people.profile(directory, asker.id, unknown)
@@ -51,12 +53,14 @@ class StartCheck:
         person = asker.model_copy(update={"standing": profile.standing})
         groups = self._people.groups_of(directory, asker.id)
         intent = intent_of_job(job, hosts, changes=True)
-        item = await self._gatekeeper.broken_by(job.id)
-        reason, broken = (item.reason, item.freeze) if item is not None else ("", "")
-        asked = Asked(intent, person, directory, reason, broken)
+        broken = await self._gatekeeper.broken_by(job.id)
+        asked = Asked(intent, person, directory, "" if broken is None else broken.reason)
         findings, fences = await self._gatekeeper.findings_and_fences(asked, groups)
         refused = first_refusal(findings)
         if refused is None:
+            broke = next((one.broke for one in findings if isinstance(one, Open) and one.broke), "")
+            if broken is not None and broke not in ("", broken.freeze):
+                return Hindrance(f"the freeze {broke} has begun since, which nobody broke for it")
             lacking = self._unsigned(job, hosts)
             return Hindrance(lacking) if lacking else Clear(fences)
         if refused.verdict == "undecided":
@@ -66,6 +70,13 @@ class StartCheck:
         return Hindrance(
             f"{asker.label}, who asked, may not ask for it any more: {refused.text}", final=True
         )
+
+    async def _fences(self, job: Job, hosts: Collection[str]) -> Clear:
+        """Return that what takes another job back may start: it was let in with that one."""
+        intent = intent_of_job(job, hosts, changes=True)
+        groups = self._people.groups_of(job.place.directory, job.asked_by.id)
+        asked = Asked(intent, job.asked_by, job.place.directory)
+        return Clear((await self._gatekeeper.findings_and_fences(asked, groups))[1])
 
     def _unsigned(self, job: Job, hosts: Collection[str]) -> str:
         """Return which signatures `hosts` lack, by what they say now and by the time."""

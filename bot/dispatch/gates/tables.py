@@ -8,9 +8,9 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from baton.settings import Table
 from baton.timing import durations
 from bot.dispatch.policy import EVERYBODY, ShellPattern, Who
+from bot.rollout.settings import RolloutSettings
 
 DAY = 86_400.0
 EXPIRES = 3_600.0
@@ -21,13 +21,15 @@ def _seconds(value: object) -> object:
     return durations.parse(value) if isinstance(value, str) else value
 
 
-class GateTable(Table):
-    """`[[gate]]`: what people have to say before a command that changes servers starts.
+class GateTable(RolloutSettings):
+    """`[[gate]]`: what people have to say before a command that changes servers starts, and how it
+    goes through its servers then.
 
     It is about `commands` in `environments` for `apps`, each a list of names or shell patterns.
     `confirm`: the one who asks sees what would happen and confirms it. `approvals`: so many others
     have to approve it, each of them one of `of` (user IDs and groups; without it, whoever may ask
-    for the same). It ends by itself after `expires`. Of several that match each one counts.
+    for the same). It ends by itself after `expires`. The other settings are those of a rollout. Of
+    several that match each one counts.
     """
 
     commands: tuple[ShellPattern, ...] = Field(default=("*",), min_length=1)
@@ -40,13 +42,22 @@ class GateTable(Table):
 
     @model_validator(mode="after")
     def _asks_somebody(self) -> GateTable:
-        if not self.confirm and not self.approvals:
-            raise ValueError("confirm = true, or approvals = 1 or more")
+        if not self.confirm and not self.approvals and self.rollout is None:
+            raise ValueError(
+                "confirm = true, approvals = 1 or more, or how it goes through its servers, such "
+                "as canary = 1"
+            )
         if self.of and not self.approvals:
             raise ValueError("of only with approvals: it says who may approve")
         if EVERYBODY in self.of:
             raise ValueError("of with user IDs and groups; leave it out for everybody who may ask")
         return self
+
+    @property
+    def rollout(self) -> RolloutSettings | None:
+        """Return how it goes through its servers; None if the rule does not say."""
+        said = self.model_fields_set & RolloutSettings.model_fields.keys()
+        return RolloutSettings(**{name: getattr(self, name) for name in said}) if said else None
 
     def matches(self, command: str, environments: Collection[str], app: str | None) -> bool:
         """Return whether it is about `command`, for `app`, in one of `environments`. What is for no

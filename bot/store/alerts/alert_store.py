@@ -91,6 +91,10 @@ class AlertStore:
             work = partial(alert_posts.mark_reported, revisions=revisions)
             await self._database.write(work)
 
+    async def firing(self) -> list[Episode]:
+        """Return the episodes that fire, oldest first."""
+        return await self._database.read(engine_rows.firing)
+
     async def history(self, limit: int = 20) -> list[Episode]:
         """Return the last episodes, newest first."""
         columns = (episodes.c.fingerprint, episodes.c.data)

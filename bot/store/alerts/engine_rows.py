@@ -28,16 +28,21 @@ R = TypeVar("R")
 
 def read_all(connection: Connection) -> Rows:
     """Return what an engine goes on from."""
-    firing = select(episodes.c.fingerprint, episodes.c.data).where(episodes.c.ended.is_(None))
-    found = connection.execute(firing.order_by(episodes.c.started))
     return Rows(
         checks=_all(connection, checks, CheckRow),
-        episodes=tuple(readable(Episode, ((row.fingerprint, row.data) for row in found))),
+        episodes=tuple(firing(connection)),
         groups=_all(connection, groups, GroupRow),
         silences=_all(connection, silences, Silence),
         channels=_all(connection, channels, ChannelRow),
         visibility=next(iter(_all(connection, visibility, VisibilityRow)), VisibilityRow()),
     )
+
+
+def firing(connection: Connection) -> list[Episode]:
+    """Return the episodes that fire, oldest first."""
+    fires = select(episodes.c.fingerprint, episodes.c.data).where(episodes.c.ended.is_(None))
+    found = connection.execute(fires.order_by(episodes.c.started))
+    return [*readable(Episode, ((row.fingerprint, row.data) for row in found))]
 
 
 def readable(kind: type[R], rows: Iterable[tuple[str, object]]) -> Iterator[R]:

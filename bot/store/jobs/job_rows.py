@@ -54,6 +54,7 @@ def job_row(new: NewJob) -> Values:
         "hold": {} if job.hold is None else job.hold.model_dump(mode="json"),
         "plan": dict(job.plan),
         "plan_digest": job.plan_digest,
+        "rolling": job.hold is not None and job.hold.rolling,
         "broadcast": broadcast is not None,
         "deadline": broadcast.deadline if broadcast else None,
         "timeout": timeout,

@@ -181,13 +181,14 @@ class Ledger:
         return cancelled
 
     async def held(self) -> dict[str, queries.JobWithRuns]:
-        """Return the jobs of which a run is held, by ID, each as from `job`."""
+        """Return the jobs that are looked after, because a run is held or because they go through
+        their servers in waves, by ID, each as from `job`."""
         names = await self._database.read(held_jobs.held_jobs)
         return await self.jobs(names) if names else {}
 
     async def change_held(self, job: str, change: held_jobs.Change, at: datetime) -> bool:
-        """Change `job`, of which a run is held, as `change` says of it as it is then; return
-        whether anything changed."""
+        """Change `job`, which is looked after, as `change` says of it as it is then; return whether
+        anything changed."""
         work = partial(held_jobs.change_held, id=job, change=change, at=at)
         changed = await self._database.write(work)
         self.changes.announce([job] if changed else [])

@@ -1,4 +1,5 @@
-"""Jobs whose runs are held: which there are, and how they change, under the lock of the job."""
+"""Jobs that are looked after: a run is held, or they go through their servers in waves. Which there
+are, and how they change, under the lock of the job."""
 
 from __future__ import annotations
 
@@ -21,8 +22,8 @@ from bot.store.tables.job_tables import jobs, outbox, runs
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeldChange:
-    """How a job that is held changes: what it waits for now, its `plan` if that is another, those
-    of its `runs` that change or are new, and what is to be sent for them."""
+    """How a job that is looked after changes: what it waits for now, its `plan` if that is another,
+    those of its `runs` that change or are new, and what is to be sent for them."""
 
     hold: Hold
     plan: Mapping[str, JsonValue] | None = None
@@ -32,7 +33,7 @@ class HeldChange:
 
 
 Change = Callable[[Job, tuple[RunRecord, ...]], HeldChange | None]
-"""Says how a job changes, of which at least one run is held. It is pure: it may be called twice."""
+"""Says how a job changes that is looked after. It is pure: it may be called twice."""
 
 
 _DEADLINE = (
@@ -56,18 +57,21 @@ def _deadline(run: RunRecord) -> Values:
 
 
 def held_jobs(connection: Connection) -> list[str]:
-    """Return the IDs of the jobs of which a run is held, in their order."""
+    """Return the IDs of the jobs that are looked after, in their order."""
     held = select(runs.c.job).where(OPEN, runs.c.state == State.HELD.value).distinct()
-    return sorted(connection.execute(held).scalars())
+    rolling = select(jobs.c.id).where(jobs.c.rolling)
+    return sorted({*connection.execute(held).scalars(), *connection.execute(rolling).scalars()})
 
 
 def change_held(connection: Connection, id: str, change: Change, at: datetime) -> bool:
-    """Change the job `id` as `change` says; return whether anything changed. What is not held any
-    more, because somebody was first, does not change."""
+    """Change the job `id` as `change` says; return whether anything changed. What is not looked
+    after any more, because somebody was first, does not change."""
     if id not in lock(connection, [id]):
         return False
     job, found = whole_job(connection, id), tuple(runs_of(connection, id))
-    if job.hold is None or not any(run.state is State.HELD for run in found):
+    if job.hold is None:
+        return False
+    if not job.hold.rolling and not any(run.state is State.HELD for run in found):
         return False
     made = change(job, found)
     if made is None:
@@ -82,7 +86,7 @@ def change_held(connection: Connection, id: str, change: Change, at: datetime) -
         connection.execute(insert(runs), new)
     if made.outbox:
         connection.execute(insert(outbox), [outbox_row(sending) for sending in made.outbox])
-    values: Values = {"hold": made.hold.model_dump(mode="json")}
+    values: Values = {"hold": made.hold.model_dump(mode="json"), "rolling": made.hold.rolling}
     if made.plan is not None:
         values |= {"plan": dict(made.plan), "plan_digest": made.plan_digest}
     connection.execute(update(jobs).where(jobs.c.id == id).values(values))

@@ -47,6 +47,8 @@ jobs = Table(
     Column("hold", Json, nullable=False, server_default="{}"),
     Column("plan", Json, nullable=False, server_default="{}"),
     Column("plan_digest", Words, nullable=False, server_default=""),
+    # Whether it goes through its servers in waves, and has to be looked after.
+    Column("rolling", Boolean, nullable=False, server_default=false()),
     # Of a broadcast: what a run that joins later is given, and how long to wait for one at least.
     Column("broadcast", Boolean, nullable=False),
     Column("deadline", Instant),
@@ -62,6 +64,7 @@ jobs = Table(
         sqlite_where=text("closed IS NULL AND waits_until IS NOT NULL"),
         postgresql_where=text("closed IS NULL AND waits_until IS NOT NULL"),
     ),
+    Index("jobs_rolling", "id", sqlite_where=text("rolling = 1"), postgresql_where=text("rolling")),
     Index(
         "jobs_closed",
         "closed",

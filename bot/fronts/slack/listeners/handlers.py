@@ -20,6 +20,7 @@ from bot.content import ASK, CANCEL, FORM
 from bot.dispatch.command_form import begun, form_of
 from bot.dispatch.protocol import Dispatcher, GroupLookup
 from bot.dispatch.reply import Reply, ReplyKind
+from bot.dispatch.thread_words import thread_words
 from bot.fronts.slack.blocks.text import is_long, reply_text
 from bot.fronts.slack.listeners.admission import (
     Admission,
@@ -56,8 +57,6 @@ DOUBLE_CLICK_WINDOW = 2.0
 FORM_WINDOW = 3600.0
 """Seconds for which a form that was taken is known."""
 
-IN_THREAD = ("cancel", "approve", "confirm", "deny")
-"""The words that are about the job of a thread, if they name none."""
 
 STILL_WORKING = (
     "This takes longer than usual, and it is not known yet whether your request was accepted. "
@@ -286,14 +285,17 @@ class SlackHandlers:
         rest = words[1] if len(words) > 1 else ""
         if word == "help":
             return await self._help(asked, rest)
-        if word in IN_THREAD and (not rest or rest.startswith("because ")):
+        said = thread_words(asked.words)
+        if said is not None and (said.verb == word or word not in self._dispatcher.commands):
             if place.thread:
-                text = f"{word} {rest}".strip()
                 return await self._dispatcher.ask_in_thread(
-                    text, place, asker=person, groups=groups, key=asked.key
+                    asked.words, place, asker=person, groups=groups, key=asked.key
                 )
-            text = f"Which job? `{word} JOB`, or `@baton {word}` in the thread of the job."
-            offered = form_of(self._dispatcher.commands, word)
+            whole = " ".join(words)
+            text = (
+                f"Which job? `{said.about('JOB')}`, or `@baton {whole}` in the thread of the job."
+            )
+            offered = form_of(self._dispatcher.commands, said.verb)
             which = Reply(text, kind=ReplyKind.UNUSABLE, form_of=offered)
             return await self._with_form(asked, which)
         reply = await self._dispatcher.ask(

@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field, JsonValue
 from baton.bus.messages import ENDS_WITHIN, Person, State
 from bot.holds import Verdict, waits_for
 from bot.jobs import Job, RunRecord, job_state
+from bot.rollout.state import RolloutState
 from bot.store.jobs.history import PastJob
 from bot.store.output.log_lines import LogLine
 from bot.waiting import plan_lines
@@ -48,8 +49,47 @@ class VoteShown(BaseModel):
     counts: bool = Field(description="whether it is about the plan as it is now")
 
 
+class WaveShown(BaseModel):
+    """The servers that begin together."""
+
+    number: int
+    hosts: list[str]
+
+
+class RolloutShown(BaseModel):
+    """How a job goes through its servers."""
+
+    settings: dict[str, JsonValue] = Field(description="as in [[gate]]")
+    waves: list[WaveShown] = Field(description="empty before it has started")
+    wave: int = Field(description="the last one that has begun; 0 before it has started")
+    paused: str = Field(description="by whom it is paused; empty if by nobody")
+    question: str = Field(description="what it asks before it goes on; empty if nothing")
+    skipped: list[str] = Field(description="the servers that stay as they are")
+    stopped: str = Field(description="why it was stopped; empty if it was not")
+    undone_by: str = Field(description="the job that takes it back; empty if none does")
+    over: bool = Field(description="whether nobody looks after it any more")
+
+    @classmethod
+    def of(cls, state: RolloutState) -> RolloutShown:
+        """Return how it is shown."""
+        by_wave: dict[int, list[str]] = {}
+        for host, wave in sorted(state.waves.items()):
+            by_wave.setdefault(wave, []).append(host)
+        return cls(
+            settings=state.settings.model_dump(mode="json"),
+            waves=[WaveShown(number=wave, hosts=by_wave[wave]) for wave in sorted(by_wave)],
+            wave=state.wave,
+            paused=plain(state.paused),
+            question=plain(state.question.text) if state.question is not None else "",
+            skipped=sorted(state.skipped),
+            stopped=plain(state.stopped),
+            undone_by=state.undone_by,
+            over=state.over,
+        )
+
+
 class HoldShown(BaseModel):
-    """What a job waits for before it starts, or waited for."""
+    """What a job waits for before it starts, or between its waves, or waited for."""
 
     waits: str = Field(description="in words: approvals 1 of 2 (@leads may)")
     until: datetime = Field(description="when it ends by itself")
@@ -60,6 +100,7 @@ class HoldShown(BaseModel):
     signed: list[str] = Field(description="the keys that have signed it, by fingerprint")
     changed: list[str] = Field(description="what is not as it was shown first")
     votes: list[VoteShown]
+    rollout: RolloutShown | None = Field(description="null if all its servers begin at once")
 
     @classmethod
     def of(cls, job: Job) -> HoldShown | None:
@@ -67,8 +108,10 @@ class HoldShown(BaseModel):
         hold = job.hold
         if hold is None:
             return None
+        opened = hold.opened is not None
         return cls(
-            waits=waits_for(hold, job.votes, job.plan_digest, 0) if hold.opened is None else "",
+            rollout=None if hold.rollout is None else RolloutShown.of(hold.rollout),
+            waits=hold.waits if opened else waits_for(hold, job.votes, job.plan_digest, 0),
             until=hold.until,
             opened=hold.opened,
             plan=plan_lines(job),

@@ -172,8 +172,14 @@ def hold_mark(job: Job) -> str:
     if job.hold is None:
         return ""
     opened, signed = job.hold.opened is not None, len(job.hold.signatures)
-    said = f"{job.plan_digest[-8:]} {len(job.votes)} {signed} {opened}"
-    return f"{said} {job.hold.waits} {job.hold.beside}"
+    mark = f"{job.plan_digest[-8:]} {len(job.votes)} {signed} {opened}"
+    mark = f"{mark} {job.hold.waits} {job.hold.beside}"
+    rollout = job.hold.rollout
+    if rollout is None:
+        return mark
+    said = (rollout.wave, rollout.paused, rollout.asked, len(rollout.skipped), rollout.over)
+    last = max(rollout.waves.values(), default=0)
+    return f"{mark} {said} {rollout.stopped} {rollout.undone_by} {last}"
 
 
 def run_json(run: RunRecord) -> dict[str, JsonValue]:

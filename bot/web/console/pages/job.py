@@ -10,11 +10,12 @@ from fastapi.responses import JSONResponse
 
 from baton.bus.messages import State
 from baton.outcome import duration, named
+from bot.content import Button
 from bot.holds import waits_for
 from bot.jobs import CONSOLE, URGENCY, Job, Place, RunRecord, all_ended, counts, last_attempts
 from bot.store.jobs.ledger import Ledger
 from bot.store.output.log_window import LogView
-from bot.waiting import hold_lines, vote_buttons
+from bot.waiting import hold_lines, rollout_buttons, vote_buttons
 from bot.web.console.access import Viewer
 from bot.web.console.api.job_models import state_of
 from bot.web.console.errors import NotAllowed, NotFound, Unavailable
@@ -84,7 +85,7 @@ class _JobPages:
             urgency=[state.value for state in URGENCY],
             final=[state.value for state in URGENCY if state.final],
             held=_held(job, runs) if not refusal else [],
-            votes=vote_buttons(job) if state_of(job, tuple(runs)) is State.HELD else (),
+            votes=rollout_buttons(job) or _votes(job, runs),
             passkey=self._passkey(viewer, job, runs),
             mark=hold_mark(job),
             broken=await self.pages.console.store.broken_freezes.of_job(job.id),
@@ -149,6 +150,12 @@ def _held(job: Job, runs: Sequence[RunRecord]) -> list[str]:
     waits = job.hold.opened is None and not all_ended(runs)
     words = waits_for(job.hold, job.votes, job.plan_digest, len(runs)) if waits else ""
     return [*filter(None, [words[:1].upper() + words[1:]]), *hold_lines(job)]
+
+
+def _votes(job: Job, runs: Sequence[RunRecord]) -> tuple[Button, ...]:
+    """Return what people can press while `job` waits for them."""
+    begun = job.hold is not None and job.hold.opened is not None
+    return vote_buttons(job) if state_of(job, tuple(runs)) is State.HELD and not begun else ()
 
 
 def _named(runs: Iterable[RunRecord]) -> str:

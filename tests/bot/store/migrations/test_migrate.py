@@ -142,6 +142,8 @@ def undo_audit_chain(connection: Connection) -> None:
 
 def undo_holds(connection: Connection) -> None:
     """Bring the tables back to revision 0013."""
+    connection.execute(text("DROP INDEX jobs_rolling"))
+    connection.execute(text("ALTER TABLE jobs DROP COLUMN rolling"))
     for table in ("passkeys", "locks", "fences", "broken_freezes"):
         connection.execute(text(f"DROP TABLE {table}"))
     connection.execute(text("DROP TABLE votes"))

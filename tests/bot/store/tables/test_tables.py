@@ -29,7 +29,7 @@ TABLES = {
     "jobs": (
         "id key command arguments title environment app person_id person_name front channel thread "
         "place_name asked closed canceller_id canceller_name told revision under hidden hold plan "
-        "plan_digest broadcast deadline timeout sent waits_until"
+        "plan_digest rolling broadcast deadline timeout sent waits_until"
     ),
     "leases": "name holder until",
     "locks": (

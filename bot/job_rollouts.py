@@ -1,0 +1,50 @@
+"""A job and its runs, read as a rollout. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+
+from pydantic import ValidationError
+
+from baton.bus.messages import State
+from baton.bus.plans import Plan
+from bot.jobs import Job, RunRecord, last_attempts
+from bot.rollout.state import RolloutState
+from bot.rollout.values import Member, Reading, Rollout
+
+_NOTHING: Mapping[str, Reading] = MappingProxyType({})
+
+
+def rollout_of(
+    job: Job, runs: Sequence[RunRecord], readings: Mapping[str, Reading] = _NOTHING
+) -> Rollout:
+    """Return how far the rollout of `job` is; `readings` is what is known of its servers."""
+    state = _state(job)
+    members = [
+        Member(
+            run.host,
+            state.waves.get(run.host, 1),
+            run.state,
+            held=run.state is State.HELD or run.host in state.skipped,
+            sick=run.host in state.sick,
+            skipped=run.host in state.skipped,
+            finished=run.finished,
+        )
+        for run in last_attempts(runs)
+    ]
+    return Rollout.of(state, members, readings, irreversible=_is_irreversible(job))
+
+
+def _state(job: Job) -> RolloutState:
+    assert job.hold is not None, job.id
+    assert job.hold.rollout is not None, job.id
+    return job.hold.rollout
+
+
+def _is_irreversible(job: Job) -> bool:
+    try:
+        servers = Plan.model_validate(job.plan).servers if job.plan else ()
+    except ValidationError:  # written by another version: nobody knows
+        return True
+    return any(group.irreversible for group in servers)

@@ -1,0 +1,379 @@
+"""Jobs that go through their servers in waves: what begins when, what people say, and how it ends
+otherwise. The servers are pretended, so that each test says how their runs end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any, ClassVar
+
+import pytest
+from typing_extensions import override
+
+from baton.bus.messages import State, new_id
+from baton.consumer import Extension
+from baton.extensions import Commands
+from bot.app.bot import Bot
+from bot.app.dispatching import commands_of
+from bot.dispatch.gates.tables import GateTable
+from bot.dispatch.reply import Reply, ReplyKind
+from bot.holds import Hold
+from bot.jobs import Job
+from bot.rollout.state import RolloutState
+from tests.bot.build import ANN, OPS, Hail
+from tests.bot.build import Ship as Plain
+from tests.bot.outbox.test_holding import BEA, DAN, Clock, leads
+from tests.bot.world import Agent, Stage, a_bot, no_groups
+from tests.support.policy import OPEN
+from tests.support.wait import until
+
+
+class Ship(Plain):
+    """Put an app on the servers of an environment, with a way back."""
+
+    @override
+    def undo(self) -> str:
+        return f"unship {self.app} {self.environment}"
+
+
+class Unship(Plain):
+    """Take an app back."""
+
+    name: ClassVar[str] = "unship"
+
+
+COMMANDS = commands_of(Commands([Extension(Ship), Extension(Unship), Extension(Hail)]))
+HOSTS = ("web-1", "web-2", "web-3", "web-4")
+QUARTERS = GateTable(environments=("prod",), canary=1, wave="25%")  # type: ignore[arg-type]
+
+
+class World:
+    """A bot with rules, four servers, and people who say things."""
+
+    def __init__(self, stage: Stage) -> None:
+        self.stage = stage
+        self.clock = Clock()
+        self.agents: dict[str, Agent] = {}
+
+    async def begin(self, *gates: GateTable, hosts: tuple[str, ...] = HOSTS) -> Bot:
+        for host in hosts:
+            self.agents[host] = await self.stage.agent(host, waits=True)
+        self.bot = a_bot(
+            self.stage.store,
+            self.stage.channel(),
+            self.stage.front,
+            policy=OPEN,
+            commands=COMMANDS,
+            gates=gates,
+            clock=self.clock,
+        )
+        self.stage.bots.append(self.bot)
+        await self.bot.start()
+        for agent in self.agents.values():
+            await agent.beat()
+        await self.stage.knows(self.bot, *hosts)
+        return self.bot
+
+    async def says(self, text: str, person: Any = ANN, groups: Any = no_groups) -> Reply:
+        return await self.bot.dispatcher.ask(
+            text, asker=person, groups=groups, place=OPS, key=new_id()
+        )
+
+    async def rolls(self, text: str, *hosts: str) -> str:
+        """The job of `text`, once it has begun on `hosts` and nowhere else."""
+        reply = await self.says(text)
+        assert reply.kind is ReplyKind.STARTED, reply.text
+        await self.begun(*hosts)
+        return reply.job
+
+    async def begun(self, *hosts: str) -> None:
+        """Return once exactly these servers have begun."""
+        await until(lambda: set(hosts) <= self.started)
+        assert self.started == set(hosts)
+
+    @property
+    def started(self) -> set[str]:
+        return {host for host, agent in self.agents.items() if agent.started}
+
+    async def ends(self, *hosts: str, state: State = State.SUCCEEDED, text: str = "done") -> None:
+        for host in hosts:
+            await self.agents[host].finish(state, text)
+
+    async def later(self, **passed: float) -> None:
+        """Let that much time pass; the servers are well."""
+        self.clock.at += timedelta(**passed)
+        for agent in self.agents.values():
+            await agent.beat()
+        self.bot.held_jobs.wake()
+
+    async def job(self, id: str) -> Job:
+        found = await self.stage.store.ledger.job(id)
+        assert found is not None
+        return found[0]
+
+    async def hold(self, id: str) -> Hold:
+        hold = (await self.job(id)).hold
+        assert hold is not None
+        return hold
+
+    async def rollout(self, id: str) -> RolloutState:
+        state = (await self.hold(id)).rollout
+        assert state is not None
+        return state
+
+    async def waits(self, id: str, text: str) -> None:
+        """Return once the job says that it waits for `text`."""
+
+        async def says_so() -> bool:
+            return text in (await self.hold(id)).waits
+
+        await until(says_so)
+
+    async def over(self, id: str) -> RolloutState:
+        """How the rollout is once nobody looks after it any more."""
+
+        async def is_over() -> bool:
+            return (await self.rollout(id)).over
+
+        await until(is_over)
+        return await self.rollout(id)
+
+    def shown(self, key: str) -> Any:
+        found = [one.content for one in self.stage.front.shown if one.key == key]
+        return found[0] if found else None
+
+    async def sees(self, key: str, seen: Callable[[Any], bool]) -> Any:
+        await until(lambda: self.shown(key) is not None and seen(self.shown(key)))
+        return self.shown(key)
+
+
+@pytest.fixture
+async def world(stage: Stage) -> World:
+    return World(stage)
+
+
+async def test_one_canary_then_quarters_by_rule(world: World) -> None:
+    """A wave begins when the one before has succeeded; the post says which it is."""
+    await world.begin(QUARTERS)
+    job = await world.rolls("ship shop prod", "web-1")
+    post = await world.sees(job, lambda it: "Still to begin: 1, 1 and 1." in str(it.lines))
+    assert [button.label for button in post.buttons] == ["Pause", "Slower", "Back", "Cancel"]
+    for number, host in enumerate(HOSTS):
+        await world.begun(*HOSTS[: number + 1])
+        await world.ends(host)
+    await world.stage.told(job)
+    state = await world.over(job)
+    assert (state.wave, state.question, state.stopped) == (4, None, "")
+    assert all(len(agent.started) == 1 for agent in world.agents.values())
+    assert await world.stage.store.ledger.held() == {}
+
+
+async def test_the_words_of_an_ask_are_as_good_as_a_rule(world: World) -> None:
+    """And may be stricter than it, never less strict."""
+    await world.begin(QUARTERS)
+    job = await world.rolls("ship shop prod --wave 50% --canary 2 --max-failed 3", "web-1")
+    settings = (await world.rollout(job)).settings
+    assert (settings.canary, str(settings.wave), settings.max_failed) == (2, "25 %", 3)
+
+
+async def test_a_failed_canary_touches_nobody_else(world: World) -> None:
+    """It asks, in the channel too, and goes on when somebody says so."""
+    await world.begin(QUARTERS)
+    job = await world.rolls("ship shop prod", "web-1")
+    await world.ends("web-1", state=State.FAILED, text="exit code 1")
+    await world.waits(job, "web-1 failed")
+    post = await world.sees(job, lambda it: "Go on" in str(it.buttons))
+    assert "Now: web-1 failed. Say `go on`, `back` or `cancel`." in post.lines
+    question = await world.sees(f"{job}?1", lambda it: True)
+    assert question.text == "ship shop prod: web-1 failed. Say `go on`, `back` or `cancel`."
+    assert world.started == {"web-1"}
+    assert "It goes on: 3 to begin." in (await world.says(f"rollout {job} go-on", BEA)).text
+    await world.begun("web-1", "web-2")
+    assert (await world.says(f"rollout {job} go-on")).kind is ReplyKind.CONFLICT
+
+
+async def test_people_pause_skip_and_slow_down(world: World) -> None:
+    """What runs goes on, what has not begun does as they say; each word is answered."""
+    await world.begin()
+    job = await world.rolls("ship shop prod --canary 1 --wave 3", "web-1")
+    paused = await world.says(f"rollout {job} pause", BEA)
+    assert paused.text.endswith("no other server begins until somebody says `go on`.")
+    await world.ends("web-1")
+    await world.waits(job, "paused by bea")
+    assert (await world.says(f"rollout {job} pause")).text.endswith("paused already, by bea.")
+    assert "is skipped" in (await world.says(f"rollout {job} skip --host web-3")).text
+    assert "has begun" in (await world.says(f"rollout {job} skip --host web-1")).text
+    assert "is not one of" in (await world.says(f"rollout {job} skip --host db-1")).text
+    assert "Which server?" in (await world.says(f"rollout {job} skip")).text
+    assert "smaller waves" in (await world.says(f"rollout {job} slower")).text
+    assert "cannot be slower" in (await world.says(f"rollout {job} slower")).text
+    assert world.started == {"web-1"}
+    await world.says(f"rollout {job} go-on")
+    await world.begun("web-1", "web-2")
+    await world.ends("web-2")
+    await world.begun("web-1", "web-2", "web-4")
+    await world.ends("web-4")
+    await world.stage.told(job)
+    await world.over(job)
+    assert (await world.stage.states(job))["web-3"] is State.CANCELLED
+    post = world.shown(job)
+    assert "Skipped: web-3." in post.lines
+    late = await world.says(f"rollout {job} pause")
+    assert "is over" in late.text
+
+
+async def test_a_person_is_asked_after_the_first_wave(world: World) -> None:
+    """In the thread, not in the whole channel: nothing is wrong."""
+    await world.begin()
+    job = await world.rolls("ship shop prod --canary 1 --pause", "web-1")
+    await world.ends("web-1")
+    await world.waits(job, "Wave 1 is done: 1 of 1 succeeded. The next wave has 3.")
+    await world.sees(f"{job}?1", lambda it: "Wave 1 is done" in it.text)
+    (shown,) = [one for one in world.stage.front.shown if one.key == f"{job}?1"]
+    assert not shown.broadcast
+    await world.says(f"rollout {job} go-on")
+    await world.begun(*HOSTS)
+
+
+async def test_back_by_itself_takes_back_only_what_succeeded(world: World) -> None:
+    """The newest wave first; the servers that did not begin stay as they are."""
+    await world.begin()
+    job = await world.rolls("ship shop prod --wave 1 --back", "web-1")
+    await world.ends("web-1")
+    await world.begun("web-1", "web-2")
+    await world.ends("web-2")
+    await world.begun("web-1", "web-2", "web-3")
+    await world.ends("web-3", state=State.FAILED, text="exit code 1")
+    state = await world.over(job)
+    assert state.stopped == "web-3 failed."
+    found = await world.stage.store.ledger.job(state.undone_by)
+    assert found is not None
+    undo, runs = found
+    assert (undo.title, undo.asked_by, undo.place) == ("unship shop prod", ANN, OPS)
+    assert [run.host for run in runs] == ["web-1", "web-2"]
+    await until(lambda: world.agents["web-2"].requests[-1].command == "unship")
+    assert world.agents["web-1"].requests[-1].command == "ship"
+    await world.ends("web-2", state=State.FAILED, text="cannot")
+    await until(lambda: world.agents["web-1"].requests[-1].command == "unship")
+    await world.ends("web-1")
+    await world.stage.told(undo.id)
+    assert not world.agents["web-4"].started
+    post = await world.sees(job, lambda it: "takes back" in str(it.lines))
+    assert "Stopped: web-3 failed." in post.lines
+    assert f"Job {undo.id[:6]} takes back what succeeded." in post.lines
+    (entry,) = [one for one in await world.stage.store.audit.recent() if one.job == undo.id]
+    assert entry.reason == f"takes back {job[:6]}: web-3 failed."
+
+
+async def test_back_by_word(world: World) -> None:
+    """What runs is left to its end first; what is held does not begin."""
+    await world.begin()
+    job = await world.rolls("ship shop prod --canary 1 --wave 2", "web-1")
+    await world.ends("web-1")
+    await world.begun("web-1", "web-2", "web-3")
+    reply = await world.says(f"rollout {job} back", BEA)
+    assert "once the 2 that run have ended" in reply.text
+    assert (await world.says(f"rollout {job} go-on")).text.endswith("stopped: bea said back.")
+    await world.ends("web-2", "web-3")
+    state = await world.over(job)
+    assert (await world.stage.states(job))["web-4"] is State.CANCELLED
+    assert set(await world.stage.states(state.undone_by)) == {"web-1", "web-2", "web-3"}
+
+
+async def test_what_nobody_knows_is_asked(world: World) -> None:
+    """A server that was interrupted says nothing of the version, so nothing goes back by itself."""
+    await world.begin()
+    job = await world.rolls("ship shop prod --wave 1 --back", "web-1")
+    await world.ends("web-1", state=State.INTERRUPTED, text="its agent was killed")
+    await world.waits(job, "web-1 is interrupted: nobody knows what was done there.")
+    assert not (await world.rollout(job)).stopped
+
+
+async def test_cancel_ends_it(world: World) -> None:
+    """What runs is asked to stop, what is held never begins, and nobody looks after it any more."""
+    await world.begin(QUARTERS)
+    job = await world.rolls("ship shop prod", "web-1")
+    assert "Asked 1 server to stop" in (await world.says(f"cancel {job}")).text
+    await until(lambda: bool(world.agents["web-1"].cancels))
+    await world.ends("web-1", state=State.CANCELLED, text="cancelled")
+    await world.over(job)
+    await world.stage.told(job)
+    assert world.started == {"web-1"}
+    assert "was cancelled by ann" in (await world.says(f"rollout {job} go-on")).text
+
+
+async def test_a_wave_waits_for_a_freeze_and_a_lock(world: World) -> None:
+    """The gates are asked before each wave: what runs goes on."""
+    await world.begin(QUARTERS)
+    job = await world.rolls("ship shop prod", "web-1")
+    assert (await world.says("lock shop prod for 1h because migration", BEA)).ok
+    await world.ends("web-1")
+    await world.waits(job, "wave 2 waits: ")
+    assert "bea" in (await world.hold(job)).waits
+    assert world.started == {"web-1"}
+    await world.says("unlock shop prod", BEA)
+    await world.later(seconds=6)
+    await world.begun("web-1", "web-2")
+
+
+async def test_waves_begin_after_the_approval(world: World) -> None:
+    """A vote does not count any more once it has begun, and a denial does not end what runs."""
+    rule = GateTable(approvals=1, of=("leads",), canary=1)
+    await world.begin(rule)
+    asked = await world.says("ship shop prod")
+    await world.sees(asked.job, lambda it: "Rollout: waves of 1 and 3." in it.lines)
+    await world.says(f"approve {asked.job}", BEA, leads)
+    await world.begun("web-1")
+    late = await world.says(f"deny {asked.job} because no", DAN, leads)
+    assert "was approved by bea and started at" in late.text
+    await world.ends("web-1")
+    await world.begun(*HOSTS)
+
+
+async def test_it_does_not_stand_still_for_ever(world: World) -> None:
+    """Nobody answers for a day: it warns, then what has not begun ends, and says why."""
+    await world.begin()
+    job = await world.rolls("ship shop prod --canary 1 --pause", "web-1")
+    await world.ends("web-1")
+    await world.waits(job, "Wave 1 is done")
+    await world.later(hours=18, seconds=5)
+    await world.sees(f"{job}?", lambda it: "ship shop prod stands still." in it.text)
+    await world.later(hours=6)
+    await world.over(job)
+    found = await world.stage.store.ledger.job(job)
+    assert found is not None
+    texts = {run.text for run in found[1] if run.state is State.EXPIRED}
+    assert len(texts) == 1
+    assert texts.pop().startswith("its wave did not begin within 1 d: Wave 1 is done")
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (
+            "ship shop prod --canary x",
+            "--canary: invalid value “x”: it must be a number of servers",
+        ),
+        ("ship shop prod --wave 0%", "--wave: invalid value “0%”: it must be a number of servers"),
+        ("ship shop prod --healthy-for soon", "it must be a time, such as 2m"),
+        ("ship shop prod --pause=often", "it must be first or each"),
+        ("ship shop prod --back=maybe", "it must be alone, without a value"),
+        ("hail prod --canary 1", "canary"),
+    ],
+)
+async def test_what_cannot_be_is_told(world: World, words: str, says: str) -> None:
+    """The word, what is wrong with it and what it must be; nothing starts."""
+    await world.begin()
+    reply = await world.says(words)
+    assert reply.kind is ReplyKind.UNUSABLE
+    assert says in reply.text
+    assert await world.stage.store.ledger.recent() == []
+
+
+async def test_why_lists_the_waves(world: World) -> None:
+    """Before anything starts."""
+    await world.begin(QUARTERS)
+    reply = await world.says("ship shop prod --pause --max-failed 1 --why")
+    assert reply.answer is not None
+    text = str(reply.answer)
+    assert "waves of 1, 1, 1 and 1; it asks after the first; at most 1 may fail" in text
