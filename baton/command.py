@@ -46,6 +46,11 @@ class Known(Protocol):
         """Return since when the bot has no link to RabbitMQ, so that it receives no heartbeats;
         None if it has."""
 
+    @property
+    def signing_keys(self) -> Sequence[str]:
+        """Return the fingerprints of the keys with which the bot signs."""
+        return ()
+
     def servers(self) -> Sequence[KnownServer]:
         """Return every server that has sent a heartbeat, by name."""
 

@@ -54,12 +54,13 @@ class ListServers(Command):
                 )
             servers = [seen for seen in servers if seen.facts.environment == self.environment]
         rows = tuple(_row(seen) for seen in servers)
+        summary = _summary(servers, known.signing_keys) + _blind(known)
         if not any(seen.notes for seen in servers):
-            return Answer(_summary(servers) + _blind(known), COLUMNS, rows)
+            return Answer(summary, COLUMNS, rows)
         noted = tuple(
             (*row, "; ".join(seen.notes)) for row, seen in zip(rows, servers, strict=True)
         )
-        return Answer(_summary(servers) + _blind(known), (*COLUMNS, "note"), noted)
+        return Answer(summary, (*COLUMNS, "note"), noted)
 
 
 def _blind(known: Known) -> str:
@@ -67,7 +68,7 @@ def _blind(known: Known) -> str:
     return f"; no connection to RabbitMQ since {since:%H:%M:%S} UTC" if since else ""
 
 
-def _summary(servers: Sequence[KnownServer]) -> str:
+def _summary(servers: Sequence[KnownServer], keys: Iterable[str]) -> str:
     missing = [seen.facts.host for seen in servers if seen.missing]
     noted = [f"{seen.facts.host}: {', '.join(seen.notes)}" for seen in servers if seen.notes]
     parts = [f"{len(servers)} server" + ("s" if len(servers) != 1 else "")]
@@ -75,6 +76,7 @@ def _summary(servers: Sequence[KnownServer]) -> str:
         parts.append(f"missing: {named(missing)}")
     if yet := insisting(seen.facts for seen in servers):
         parts.append(yet)
+    parts += filter(None, (unaware((seen.facts for seen in servers), key) for key in keys))
     if noted:
         parts.append(f"check {named(noted, 3)}")
     return ", ".join(parts)
@@ -90,6 +92,18 @@ def insisting(servers: Iterable[Facts]) -> str:
         return ""
     do = "does" if len(lax) == 1 else "do"
     return f"{len(lax)} of {len(facts)} {do} not insist on signatures yet: {named(sorted(lax), 3)}"
+
+
+def unaware(servers: Iterable[Facts], key: str) -> str:
+    """Return how many of those `servers` that look at signatures do not know `key`, a fingerprint:
+    `3 of 40 do not know the key SHA256:... yet: web-1, ...`; empty if all do."""
+    looking = [one for one in servers if one.signing is not None and one.signing.mode != "off"]
+    lacking = [one.host for one in looking if one.signing and key not in one.signing.keys]
+    if not lacking:
+        return ""
+    do = "does" if len(lacking) == 1 else "do"
+    names = named(sorted(lacking), 3)
+    return f"{len(lacking)} of {len(looking)} {do} not know the key {key} yet: {names}"
 
 
 def _row(seen: KnownServer) -> tuple[str, ...]:

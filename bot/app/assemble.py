@@ -111,7 +111,9 @@ def assemble(
     findings = FindingReports(
         RecentFindings(), alert_parts.findings if alert_parts else LoggedFindings()
     )
-    servers = ServerRegistry(findings, findings.recent.about, lambda: channel.refusal, clock)
+    servers = ServerRegistry(
+        findings, findings.recent.about, lambda: channel.refusal, clock, signer.fingerprints
+    )
     verifier, rejections = (
         SenderVerifier(required=identity_required, serves=servers.serves, keys=agent_keys),
         Rejections(findings),

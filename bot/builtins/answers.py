@@ -38,7 +38,9 @@ class AnswerHandler(Handler[Command]):
             refused = await self._refused(command, least, context)
             assert refused is not None
             return refused
-        answer = command.answer(VisibleServers(seen, self._known.blind_since))
+        known = self._known
+        visible = VisibleServers(seen, known.blind_since, known.signing_keys)
+        answer = command.answer(visible)
         await self._audit.write_or_log(context.invocation, "answered", environment=named or "")
         left = 0 if named else len(servers) - len(seen)
         return Reply(

@@ -14,7 +14,7 @@ from baton.errors import BatonError
 from baton.outcome import named
 from bot.doctor.check_result import CheckResult, fail, note, ok, warn
 from bot.settings import SigningTable
-from commands.servers import insisting
+from commands.servers import insisting, unaware
 
 WHAT = "signing"
 
@@ -67,16 +67,11 @@ def of_agents(
         text = f"{names} look at signatures, and this bot signs nothing"
         found.append(fail(WHAT, text, "make a key (baton key FILE) and set [signing] key."))
     for key in keys:
-        lacking = [
-            one.host
-            for one in looking
-            if one.signing is not None and key.fingerprint not in one.signing.keys
-        ]
+        lacking = unaware(looking, key.fingerprint)
         if lacking:
-            text = f"the key {key.fingerprint} is not trusted by {named(lacking, 3)}"
             fix = "add its line (baton key FILE --show) to [signing] keys of these agents."
             alone = len(keys) == 1 or all(_knows_none(one, keys) for one in looking)
-            found.append((fail if alone else warn)(WHAT, text, fix))
+            found.append((fail if alone else warn)(WHAT, lacking, fix))
     yet = insisting(heard)
     if yet:
         fix = 'set [signing] mode = "require" there, once /servers shows no doubts.'

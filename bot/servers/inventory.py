@@ -37,10 +37,17 @@ class LastHeartbeat:
 
 @dataclass(frozen=True, slots=True)
 class VisibleServers(Known):
-    """The servers that somebody is allowed to look at."""
+    """The servers that somebody is allowed to look at; the bot signs with `keys`."""
 
     visible: Sequence[KnownServer]
     blind_from: datetime | None
+    keys: Sequence[str] = ()
+
+    @property
+    @override
+    def signing_keys(self) -> Sequence[str]:
+        """The fingerprints of the keys with which the bot signs."""
+        return self.keys
 
     @property
     @override

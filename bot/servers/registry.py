@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -40,7 +40,7 @@ class ServerRegistry(Known):
 
     `findings` notifies people of what is odd about a server, `notes_of` returns what other parts
     of the bot found odd about it. `refusal` returns why RabbitMQ refuses this bot for good, if it
-    does.
+    does. `signing_keys` are the fingerprints of the keys with which it signs.
     """
 
     def __init__(
@@ -49,7 +49,9 @@ class ServerRegistry(Known):
         notes_of: Callable[[str], tuple[str, ...]],
         refusal: Callable[[], BatonError | None],
         clock: Callable[[], datetime] = now,
+        signing_keys: Sequence[str] = (),
     ) -> None:
+        self._signing_keys = tuple(signing_keys)
         self._findings = findings
         self._notes_of = notes_of
         self._clock = clock
@@ -143,6 +145,12 @@ class ServerRegistry(Known):
         else:
             self.seeing_since = self._saw_since = self.seeing_since or self._clock()
             self._blind_since = None
+
+    @property
+    @override
+    def signing_keys(self) -> Sequence[str]:
+        """Return the fingerprints of the keys with which this bot signs."""
+        return self._signing_keys
 
     @property
     @override

@@ -5,9 +5,11 @@ from datetime import UTC, datetime
 import pytest
 
 from baton.bus.facts import Facts, SigningFacts
+from baton.command import KnownServer
 from baton.errors import UsageError
 from baton.testing import Kit, seen
-from commands.servers import COLUMNS, extension, insisting
+from bot.servers.inventory import VisibleServers
+from commands.servers import COLUMNS, ListServers, extension, insisting
 
 KIT = Kit(extension)
 SERVERS = [
@@ -70,3 +72,23 @@ def test_who_does_not_insist_on_signatures_is_counted_once_somebody_does() -> No
         "2 of 3 do not insist on signatures yet: web-1, web-2"
     )
     assert insisting([server("web-3", "require")]) == ""
+
+
+def test_who_does_not_know_a_key_of_the_bot_is_counted() -> None:
+    """While one key replaces another: those that look at no signatures need none."""
+
+    def server(host: str, mode: str, *keys: str) -> KnownServer:
+        facts = Facts(host=host, environment="prod", signing=SigningFacts(mode=mode, keys=keys))
+        return KnownServer(facts, 1.0)
+
+    servers = [
+        server("web-1", "require", "SHA256:old"),
+        server("web-2", "require", "SHA256:old", "SHA256:new"),
+        server("web-3", "off"),
+    ]
+    known = VisibleServers(servers, None, ["SHA256:old", "SHA256:new"])
+    assert ListServers().answer(known).summary == (
+        "3 servers, 1 of 3 does not insist on signatures yet: web-3,"
+        " 1 of 2 does not know the key SHA256:new yet: web-1"
+    )
+    assert "know the key" not in ListServers().answer(VisibleServers(servers, None)).summary

@@ -20,6 +20,11 @@ class Signer(Protocol):
     def headers(self, kind: str, body: bytes) -> Mapping[str, str]:
         """Return the headers for a message of this kind with these bytes."""
 
+    @property
+    def fingerprints(self) -> Sequence[str]:
+        """Return those of its keys."""
+        return ()
+
 
 class Unsigned(Signer):
     """This signer signs nothing."""
@@ -38,6 +43,12 @@ class KeySigner(Signer):
 
     def __init__(self, keys: Sequence[PrivateKey]) -> None:
         self._keys = tuple(keys)
+
+    @property
+    @override
+    def fingerprints(self) -> Sequence[str]:
+        """Return those of its keys."""
+        return [key.public.fingerprint for key in self._keys]
 
     @override
     def headers(self, kind: str, body: bytes) -> Mapping[str, str]:

@@ -70,9 +70,10 @@ def test_a_key_that_agents_do_not_know_is_named() -> None:
     """If it is the only one they would refuse everything; during a rotation it is a warning."""
     old, both = server("web-1", "require", OLD), server("web-2", "require", OLD, NEW)
     (failed, _) = said([NEW.public], old, both)
-    assert failed == f"FAIL the key {NEW.public.fingerprint} is not trusted by web-1"
+    new = NEW.public.fingerprint
+    assert failed == f"FAIL 1 of 2 does not know the key {new} yet: web-1"
     (warned, _) = said([OLD.public, NEW.public], old, both)
-    assert warned == f"warn the key {NEW.public.fingerprint} is not trusted by web-1"
+    assert warned == f"warn 1 of 2 does not know the key {new} yet: web-1"
     assert said([], old)[0] == "FAIL web-1 look at signatures, and this bot signs nothing"
 
 
