@@ -29,9 +29,9 @@ class FreezeGate(Gate):
         ]
         if not found:
             return Open("freeze", "No freeze is on.")
-        kept = [(where, one) for where, one in found if not _may_break(one.freeze, situation)]
+        kept = [(where, one) for where, one in found if not _passes(one.freeze, situation)]
         if situation.asked.break_glass and not kept:
-            names = ", ".join(sorted({f"“{one.freeze.name}”" for _, one in found}))
+            names = ", ".join(sorted({_cited(one.freeze) for _, one in found}))
             by = situation.asker.label
             text = f"{by} breaks the freeze {names}: {situation.asked.break_glass}"
             return Open("freeze", text, broke=names)
@@ -59,9 +59,21 @@ def _text(situation: Situation, environment: str, one: Frozen, until: datetime) 
     text = f"Frozen: {what}, by “{freeze.name}”, until {until_text(until, freeze)}."
     if not freeze.may_break:
         return f"{text} Nobody may break this freeze."
+    if situation.asked.broken is not None:
+        return f"{text} To pass it, one of {whom(freeze)} asks again, with --break-glass."
     if situation.asked.break_glass or not _may_break(freeze, situation):
         return f"{text} Only {whom(freeze)} may break it. Wait, or ask one of them."
     return f'{text} You may break it: add --break-glass "reason".'
+
+
+def _cited(freeze: Freeze) -> str:
+    return f"“{freeze.name}”"
+
+
+def _passes(freeze: Freeze, situation: Situation) -> bool:
+    """Return whether they may break `freeze`, and have not passed others than it."""
+    broken = situation.asked.broken
+    return _may_break(freeze, situation) and (broken is None or _cited(freeze) in broken)
 
 
 def _may_break(freeze: Freeze, situation: Situation) -> bool:

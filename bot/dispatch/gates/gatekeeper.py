@@ -105,7 +105,7 @@ class Gatekeeper:
         return found
 
     async def broken_by(self, job: str) -> BrokenFreeze | None:
-        """Return the freeze that was broken for `job`, and why; None if none was."""
+        """Return which freezes were broken for `job`, and why; None if none was."""
         return await self._broken.of_job(job)
 
     async def refusal(self, intents: Collection[Intent], context: CommandContext) -> Refusal | None:
@@ -187,7 +187,7 @@ class Gatekeeper:
 
 def _asked(intent: Intent, context: CommandContext) -> Asked:
     made = context.invocation
-    return Asked(intent, made.asker, made.place.directory, context.break_glass, context.rollout)
+    return Asked(intent, made.asker, made.place.directory, context.break_glass, rollout=context.rollout)
 
 
 def _broken(found: Looked, context: CommandContext) -> BrokenFreeze:

@@ -75,13 +75,15 @@ def servers_of(intent: Intent, servers: Iterable[KnownServer]) -> tuple[Facts, .
 @dataclass(frozen=True, slots=True)
 class Asked:
     """An `intent` of `asker`, whom the front end `directory` knows. `break_glass` is their reason
-    to pass a freeze; empty if they gave none. `rollout` is how they want it to go through its
-    servers; None if they did not say."""
+    to pass a freeze; empty if they gave none. `broken` names the freezes that they have passed with
+    it, as `Open.broke` does: a job in the ledger passes no others. None: it is asked for now.
+    `rollout` is how they want it to go through its servers; None if they did not say."""
 
     intent: Intent
     asker: Person
     directory: str = ""
     break_glass: str = ""
+    broken: str | None = None
     rollout: RolloutSettings | None = None
 
 

@@ -10,7 +10,7 @@ from baton.bus.messages import now
 from baton.command import Command
 from baton.errors import UsageError
 from baton.extensions import Commands
-from bot.dispatch.gates.finding import Open, first_refusal
+from bot.dispatch.gates.finding import first_refusal
 from bot.dispatch.gates.gatekeeper import Gatekeeper
 from bot.dispatch.gates.situation import Asked, intent_of_job
 from bot.dispatch.people import Directories, Profile
@@ -53,14 +53,12 @@ class StartCheck:
         person = asker.model_copy(update={"standing": profile.standing})
         groups = self._people.groups_of(directory, asker.id)
         intent = intent_of_job(job, hosts, changes=True)
-        broken = await self._gatekeeper.broken_by(job.id)
-        asked = Asked(intent, person, directory, "" if broken is None else broken.reason)
+        item = await self._gatekeeper.broken_by(job.id)
+        reason, broken = (item.reason, item.freeze) if item is not None else ("", "")
+        asked = Asked(intent, person, directory, reason, broken)
         findings, fences = await self._gatekeeper.findings_and_fences(asked, groups)
         refused = first_refusal(findings)
         if refused is None:
-            broke = next((one.broke for one in findings if isinstance(one, Open) and one.broke), "")
-            if broken is not None and broke not in ("", broken.freeze):
-                return Hindrance(f"the freeze {broke} has begun since, which nobody broke for it")
             lacking = self._unsigned(job, hosts)
             return Hindrance(lacking) if lacking else Clear(fences)
         if refused.verdict == "undecided":

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from baton.bus.messages import Person, Pong, Standing
 from baton.extensions import Commands
 from bot.dispatch.gates.freezing.in_force import FreezesInForce
+from bot.dispatch.gates.tables import GateTable
 from bot.dispatch.people import Profile
 from bot.dispatch.policy import Policy
 from bot.dispatch.reply import Reply
@@ -63,6 +64,7 @@ class Office:
         policy: Policy | None = None,
         clock: Clock | None = None,
         commands: Commands = COMMANDS,
+        gates: Sequence[GateTable] = (),
     ) -> None:
         self.clock = clock or Clock()
         self.store = store
@@ -79,7 +81,7 @@ class Office:
         for host in HOSTS:
             servers.record(beat(host))
         self._policy, self._servers = policy or OPEN, servers
-        self._commands = commands
+        self._commands, self._gates = commands, gates
         self.restarts()
 
     def restarts(self, commands: Commands | None = None) -> None:
@@ -95,6 +97,7 @@ class Office:
             clock=self.clock,
             freezes=self.freezes,
             audit_channel=self.audit_channel,
+            gates=self._gates,
         )
         made.people.add("slack", self.people)
         self.dispatcher, self.scheduler, self.authorizer = (

@@ -87,3 +87,17 @@ def test_to_break_one_of_two_is_not_enough() -> None:
     assert "“audit”" in found.text
     assert "Nobody may break" in found.text
     assert ZoneInfo("Europe/London").key in found.text
+
+
+def test_what_is_in_the_ledger_passes_what_was_broken_for_it_alone() -> None:
+    """Of two freezes that are on, both must have been named; who may break one asks anew."""
+    both = FreezeGate([weekly("fri", 13, 24), weekly("fri", 12, 20, name="audit")])
+    one = replace(BROKEN, broken="“no Friday afternoons”")
+    assert isinstance(look(one, "leads"), Open)
+    found = look(one, "leads", gate=both)
+    assert isinstance(found, Refused)
+    assert "“audit”" in found.text
+    assert found.text.endswith("To pass it, one of @leads asks again, with --break-glass.")
+    all_of_it = replace(BROKEN, broken="“audit”, “no Friday afternoons”, “one more”")
+    assert isinstance(look(all_of_it, "leads", gate=both), Open)
+    assert isinstance(look(all_of_it, gate=both), Refused)
