@@ -100,6 +100,11 @@ class Hold(BaseModel):
         """When three quarters of its time are over."""
         return self.since + (self.until - self.since) * 3 / 4
 
+    def takes_votes(self, at: datetime) -> bool:
+        """Return whether what people say at that moment counts: it has not started, and its time
+        is not over, even if nobody has written yet that it is."""
+        return self.opened is None and at < self.until
+
     @property
     def named(self) -> frozenset[str]:
         """Everybody, and every group, that may approve by name."""

@@ -249,11 +249,12 @@ class NewJob:
 
 @dataclass(frozen=True, slots=True)
 class Cancelled:
-    """The runs of a job after somebody cancelled it, and who had cancelled it before, if
-    anybody."""
+    """The runs of a job after somebody cancelled it, who had cancelled it before, if anybody, and
+    whether it was `over` already, so that nothing was changed."""
 
     runs: tuple[RunRecord, ...]
     before: Person | None = None
+    over: bool = False
 
 
 @dataclass(frozen=True, slots=True)

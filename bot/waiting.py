@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pydantic import ValidationError
 
+from baton.bus.messages import State
 from baton.bus.plans import Plan, plan_words
 from bot.content import ASK, Button
-from bot.holds import Hold, agreed
-from bot.jobs import Job
+from bot.holds import Hold, agreed, expired
+from bot.jobs import Job, RunRecord, all_ended, counts, last_attempts, short_id
 from bot.rollout.words import planned_words, progress_lines
 
 MAX_LINES = 12
@@ -96,6 +99,32 @@ def _servers_of(job: Job) -> int:
         return len(Plan.model_validate(job.plan).hosts) if job.plan else 1
     except ValidationError:  # written by another version
         return 1
+
+
+def named(job: Job) -> str:
+    """Return how an answer names `job`: by its title and its ID."""
+    return f"{job.title} ({short_id(job.id)})"
+
+
+def became(job: Job, runs: Sequence[RunRecord]) -> str:
+    """Return what became of a job that waits for nobody any more, in a sentence."""
+    last = last_attempts(runs)
+    if job.hold is None:
+        begin = f"{named(job)} waited for nobody"
+    elif job.hold.opened is not None:
+        said = [vote for vote in job.votes if vote.plan == job.plan_digest]
+        begin = f"{named(job)} was {agreed(said) or 'let through'}"
+        begin += f" and started at {job.hold.opened:%Y-%m-%d %H:%M:%S} UTC"
+    else:
+        why = last[0].text if last else "nothing was sent"
+        if job.cancelled_by is not None:
+            why = f"withdrawn by {job.cancelled_by.label}"
+        elif any(run.state is State.HELD for run in last):  # its time is over: nobody wrote it yet
+            why = expired(job.hold, job.votes, job.plan_digest)
+        return f"{named(job)} ended before it started: {why}."
+    if not all_ended(runs):
+        return f"{begin}; it is still running."
+    return f"{begin}; it ended: {counts(last)}."
 
 
 def _about(job: Job, hold: Hold) -> list[str]:

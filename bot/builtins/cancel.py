@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 from pydantic import Field
@@ -14,8 +14,9 @@ from bot.dispatch.authorizer import Authorizer
 from bot.dispatch.builtin import BuiltinCommand, Handler
 from bot.dispatch.context import CommandContext, Invocation
 from bot.dispatch.reply import Reply
-from bot.jobs import Cancelled, Job, all_ended, short_id
+from bot.jobs import Job, RunRecord, all_ended, short_id
 from bot.store.jobs.ledger import Ledger
+from bot.waiting import became
 
 
 class CancelCommand(BuiltinCommand):
@@ -54,12 +55,15 @@ class CancelHandler(Handler[CancelCommand]):
                 return await self._audit.refuse(asked, refusal, job=job)
         await self._audit.write(asked, "allowed", job=job)
         if job.closed is not None or all_ended(runs):
-            return Reply(f"{job.title} has already ended; nothing is running.", job=job.id)
+            return Reply(_ended(job, runs), job=job.id)
         return await self.stop(job, asked)
 
     async def stop(self, job: Job, asked: Invocation) -> Reply:
-        """Ask the servers to stop `job`, and close what was not sent yet."""
-        done = await self._ledger.cancel(job.id, asked.asker, asked.at) or Cancelled(())
+        """Ask the servers to stop `job`, and close what was not sent yet. It may have ended since
+        `job` was read. Raises UsageError if it is no longer kept."""
+        done = await self._ledger.cancel(job.id, asked.asker, asked.at)
+        if done is None or done.over:
+            return Reply(_ended(*await find_job(self._ledger, job.id)), job=job.id)
         self._job_changed(job.id)
         still = sum(not run.state.final for run in done.runs)
         if not still:
@@ -70,3 +74,10 @@ class CancelHandler(Handler[CancelCommand]):
         if any(run.queue for run in done.runs):
             servers = "the workers of its queue"
         return Reply(f"Asked {servers} to stop {job.title}.", job=job.id)
+
+
+def _ended(job: Job, runs: Sequence[RunRecord]) -> str:
+    """Return what whoever cancels reads of a job that has ended."""
+    if job.hold is not None:
+        return became(job, runs)
+    return f"{job.title} has already ended; nothing is running."

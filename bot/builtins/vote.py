@@ -20,10 +20,11 @@ from bot.dispatch.builtin import BuiltinCommand, Handler
 from bot.dispatch.context import CommandContext, Invocation
 from bot.dispatch.policy import Refusal, place_label
 from bot.dispatch.reply import Reply, ReplyKind
-from bot.holds import ANYBODY, Approvals, Hold, Verdict, Vote, agreed, tally, waits_for
-from bot.jobs import Job, RunRecord, all_ended, counts, last_attempts, short_id
+from bot.holds import ANYBODY, Approvals, Hold, Verdict, Vote, tally, waits_for
+from bot.jobs import Job, RunRecord, last_attempts, short_id
 from bot.store.jobs.ledger import Ledger
 from bot.store.safety.held_jobs import HeldChange
+from bot.waiting import became, named
 
 _READ = "log"
 _JOB: TypeAdapter[str] = TypeAdapter(JobId)
@@ -99,14 +100,14 @@ class VoteHandler(Handler[VoteCommand]):
         asked = context.invocation
         verdict, prefix, because, plan = _said(command)
         job, runs = await find_job(self._ledger, prefix)
-        if job.hold is None or not _waits_for_people(job, runs):
+        if job.hold is None or not _takes_votes(job.hold, runs, asked.at):
             return await self._answer_ended(job, runs, context)
         groups = await self._groups_that_count(verdict, job, job.hold, context)
         if isinstance(groups, Refusal):
             return await self._audit.refuse(asked, groups, job=job)
         await self._audit.write(asked, "allowed", because, job=job)
         if verdict is not Verdict.DENY and not job.plan_digest:
-            text = f"{_named(job)}: {_waits(job, runs)}. Look at its post in a moment."
+            text = f"{named(job)}: {_waits(job, runs)}. Look at its post in a moment."
             return Reply(text, kind=ReplyKind.CONFLICT, job=job.id)
         if plan and not job.plan_digest.removeprefix("sha256:").startswith(plan):
             return Reply(_changed(job), kind=ReplyKind.CONFLICT, job=job.id)
@@ -128,11 +129,11 @@ class VoteHandler(Handler[VoteCommand]):
         if voted.counted:
             self._job_changed(job.id)
             return Reply(_counted(voted.job, voted.runs, verdict), job=job.id)
-        if not _waits_for_people(voted.job, voted.runs):
-            return Reply(became(voted.job, voted.runs), job=job.id)
+        if voted.job.hold is None or not _takes_votes(voted.job.hold, voted.runs, asked.at):
+            return Reply(became(voted.job, voted.runs), kind=ReplyKind.CONFLICT, job=job.id)
         if voted.before is not None:
             done = "approved" if verdict is Verdict.APPROVE else "confirmed"
-            text = f"You have already {done} {_named(job)}: {_waits(voted.job, voted.runs)}."
+            text = f"You have already {done} {named(job)}: {_waits(voted.job, voted.runs)}."
             return Reply(text, job=job.id)
         return Reply(_changed(job), kind=ReplyKind.CONFLICT, job=job.id)
 
@@ -176,7 +177,7 @@ class VoteHandler(Handler[VoteCommand]):
         own = _is_own(job, asked)
         if verdict is Verdict.CONFIRM:
             if not hold.confirm:
-                return Refusal(f"{_named(job)} has not to be confirmed. {_whom(hold)}")
+                return Refusal(f"{named(job)} has not to be confirmed. {_whom(hold)}")
             if own:
                 return frozenset()
             return Refusal(f"Not allowed: only {job.asked_by.label}, who asked, confirms it.")
@@ -198,7 +199,7 @@ class VoteHandler(Handler[VoteCommand]):
         if names:
             return names
         if not hold.approvals:
-            return Refusal(f"{_named(job)} needs no approval. {_whom(hold)}")
+            return Refusal(f"{named(job)} needs no approval. {_whom(hold)}")
         return Refusal(f"Not allowed: /approve {short_id(job.id)}. {_whom(hold)}")
 
     async def _names_of(self, hold: Hold, context: CommandContext) -> frozenset[str]:
@@ -209,26 +210,6 @@ class VoteHandler(Handler[VoteCommand]):
         if mine == hold.named or person.standing != "member":
             return mine
         return hold.named & ({person.id} | await context.groups())
-
-
-def became(job: Job, runs: Sequence[RunRecord]) -> str:
-    """Return what became of a job that waits for nobody any more, in a sentence."""
-    last = last_attempts(runs)
-    named = _named(job)
-    if job.hold is None:
-        begin = f"{named} waited for nobody"
-    elif job.hold.opened is not None:
-        said = [vote for vote in job.votes if vote.plan == job.plan_digest]
-        begin = f"{named} was {agreed(said) or 'let through'}"
-        begin += f" and started at {job.hold.opened:%Y-%m-%d %H:%M:%S} UTC"
-    else:
-        why = last[0].text if last else "nothing was sent"
-        if job.cancelled_by is not None:
-            why = f"withdrawn by {job.cancelled_by.label}"
-        return f"{named} ended before it started: {why}."
-    if not all_ended(runs):
-        return f"{begin}; it is still running."
-    return f"{begin}; it ended: {counts(last)}."
 
 
 def _said(command: VoteCommand) -> tuple[Verdict, str, str, str]:
@@ -253,18 +234,17 @@ def _said(command: VoteCommand) -> tuple[Verdict, str, str, str]:
 
 
 def _counted(job: Job, runs: Sequence[RunRecord], verdict: Verdict) -> str:
-    named = _named(job)
     if verdict is Verdict.DENY:
-        return f"Denied: {named} ends, and nothing was sent."
+        return f"Denied: {named(job)} ends, and nothing was sent."
     done = "Approved" if verdict is Verdict.APPROVE else "Confirmed"
     assert job.hold is not None, job.id
     if tally(job.hold, job.votes, job.plan_digest).complete:
-        return f"{done}: {named} starts now, if nothing has changed."
-    return f"{done}: {named}. It still waits: {_waits(job, runs)}."
+        return f"{done}: {named(job)} starts now, if nothing has changed."
+    return f"{done}: {named(job)}. It still waits: {_waits(job, runs)}."
 
 
 def _changed(job: Job) -> str:
-    return f"{_named(job)} has changed since that was shown. Nothing was counted: look at its post."
+    return f"{named(job)} has changed since that was shown. Nothing was counted: look at its post."
 
 
 def _waits(job: Job, runs: Sequence[RunRecord]) -> str:
@@ -284,13 +264,8 @@ def _rule(rule: Approvals) -> str:
     return f"{rule.whom[:1].upper()}{rule.whom[1:]} may approve it ({rule.need} needed)"
 
 
-def _named(job: Job) -> str:
-    return f"{job.title} ({short_id(job.id)})"
-
-
-def _waits_for_people(job: Job, runs: Sequence[RunRecord]) -> bool:
-    begun = job.hold is not None and job.hold.opened is not None
-    return not begun and any(run.state is State.HELD for run in runs)
+def _takes_votes(hold: Hold, runs: Sequence[RunRecord], at: datetime) -> bool:
+    return hold.takes_votes(at) and any(run.state is State.HELD for run in runs)
 
 
 def _is_own(job: Job, asked: Invocation) -> bool:

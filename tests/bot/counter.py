@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from baton.bus.channel import Channel
 from baton.bus.messages import Person, now
 from baton.extensions import Commands
 from bot.dispatch.console_address import ConsoleAddress
+from bot.dispatch.gates.tables import GateTable
 from bot.dispatch.policy import EnvironmentTable, Policy, Rule
 from bot.dispatch.protocol import GroupLookup
 from bot.dispatch.rate_limiter import PersonRateLimiter
@@ -66,6 +69,7 @@ class Counter:
         commands: Commands = COMMANDS,
         console: ConsoleAddress | None = None,
         channel: Channel | None = None,
+        gates: Sequence[GateTable] = (),
     ) -> None:
         self.store = store
         self.woken: list[str] = []
@@ -81,6 +85,7 @@ class Counter:
             pace=pace,
             console=console,
             channel=channel,
+            gates=gates,
         )
         self.dispatcher, self.handlers = made.dispatcher, made.handlers
         self.authorizer, self.audit_log = made.authorizer, made.audit

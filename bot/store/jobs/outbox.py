@@ -168,12 +168,13 @@ def cancel(connection: Connection, job: str, person: Person, at: datetime) -> Ca
     if row is None:
         return None
     before = runs_of(connection, job)
+    over = row.closed is not None
     if row.canceller_id is not None:
         name = select(jobs.c.canceller_name).where(jobs.c.id == job)
         first = Person(id=row.canceller_id, name=connection.execute(name).scalar_one())
-        return Cancelled(tuple(before), first)
-    if row.closed is not None:
-        return Cancelled(tuple(before))
+        return Cancelled(tuple(before), first, over)
+    if over:
+        return Cancelled(tuple(before), over=True)
     requests = (outbox.c.job == job, outbox.c.type == Request.type)
     connection.execute(delete(outbox).where(*requests))
     unsent = {State.QUEUED: CANCELLED_UNSENT, State.HELD: WITHDRAWN}

@@ -69,8 +69,8 @@ def vote(connection: Connection, id: str, said: Vote) -> Voted | None:
     job, found = whole_job(connection, id), runs_of(connection, id)
     held = [run for run in found if run.state is State.HELD]
     before = next((one for one in job.votes if _same_person(one, said)), None)
-    begun = job.hold is not None and job.hold.opened is not None
-    if not held or begun or job.closed is not None or said.plan != job.plan_digest:
+    waits = held and job.closed is None and job.hold is not None and job.hold.takes_votes(said.at)
+    if not waits or said.plan != job.plan_digest:
         return Voted(job, tuple(found), counted=False)
     if before is not None and (before.plan, before.verdict) == (said.plan, said.verdict):
         return Voted(job, tuple(found), counted=False, before=before)
