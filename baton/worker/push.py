@@ -6,10 +6,12 @@ from collections.abc import Mapping
 
 from pydantic import TypeAdapter, ValidationError
 
+from baton.agent.trust.trust import PUSH
 from baton.bus.bounds import QueueName
 from baton.bus.channel import Channel, Envelope
 from baton.bus.exchanges import INPUT, work_key
-from baton.bus.messages import new_id
+from baton.bus.messages import new_id, now
+from baton.bus.signing.signer import UNSIGNED, Signer
 from baton.errors import BatonError, Unroutable, UsageError
 from baton.text.printable import printable
 from baton.text.words import shortened
@@ -26,8 +28,11 @@ class NoSuchQueue(BatonError):
     permanent = True
 
 
-async def push(channel: Channel, queue: str, fields: Mapping[str, str]) -> str:
-    """Put a build request of `fields`, as `encode` calls them, on the work queue `queue`.
+async def push(
+    channel: Channel, queue: str, fields: Mapping[str, str], signer: Signer = UNSIGNED
+) -> str:
+    """Put a build request of `fields`, as `encode` calls them, on the work queue `queue`; `signer`
+    signs it, for that queue and as of now.
 
     Returns the id of the job. Raises NoSuchQueue if no worker takes from it, UsageError for a field
     that cannot be sent, and what Channel.publish raises.
@@ -41,8 +46,10 @@ async def push(channel: Channel, queue: str, fields: Mapping[str, str]) -> str:
             problem = f"{name.upper()}: {shortened(printable(value))} cannot be sent:"
             raise UsageError(f"{problem} at most {_LONGEST} visible characters.", field=name)
     job = new_id()
-    body = encode({**fields, "id": job})
-    envelope = Envelope(body=body, id=job, content_type="application/json")
+    pushed = {"queue": queue, "at": now().isoformat(timespec="seconds")}
+    body = encode({**fields, "id": job, "pushed": pushed})
+    headers = signer.headers(PUSH, body)
+    envelope = Envelope(body=body, id=job, content_type="application/json", headers=headers)
     try:
         await channel.publish(INPUT, work_key(queue), envelope, mandatory=True)
     except Unroutable:

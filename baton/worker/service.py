@@ -134,7 +134,8 @@ class WorkerService:
             )
         check_facts(settings, file)
         name = settings.worker.name
-        trust, signer = Trust(settings.signing), signer_of([settings.signing.own])
+        trust = Trust(settings.signing, push=settings.signing.push)
+        signer = signer_of([settings.signing.own])
         channel = await connect(settings.bus.urls, name=f"baton worker {name}", worker=True)
         journal = await WorkJournal.open(journal_path(settings.worker.state, name))
         return cls(channel, settings, runners, journal, trust, signer, file)

@@ -28,6 +28,7 @@ from pydantic import (
 from baton.agent.trust.settings import SigningTable
 from baton.arguments import usage_error
 from baton.bus.bounds import MAX_RUNNERS, Interval, QueueName
+from baton.bus.signing.public_key import KeyLines
 from baton.declared import MAX_ARGUMENTS, RESERVED, Argument, for_programs, model_of
 from baton.errors import UsageError
 from baton.fields import Host, Name
@@ -266,6 +267,14 @@ class PybitTable(Table):
         return url.rstrip("/")
 
 
+class WorkerSigningTable(SigningTable):
+    """`[signing]`: `keys` are the public keys of the bots that are trusted, `push` those of who may
+    put build requests on the queues (`baton push --key`), and nothing else. With `own`, the file of
+    a private key, what this machine reports is signed."""
+
+    push: KeyLines = ()
+
+
 class WorkerSettings(Table):
     """All settings of a worker are here."""
 
@@ -274,7 +283,7 @@ class WorkerSettings(Table):
     queues: Mapping[QueueName, QueueTable]
     runner: Mapping[Name, RunnerSettings] = Field(max_length=MAX_RUNNERS)
     pybit: PybitTable = PybitTable()
-    signing: SigningTable = SigningTable()
+    signing: WorkerSigningTable = WorkerSigningTable()
     allow: WorkerAllowTable = WorkerAllowTable()
 
     @field_validator("queues", mode="before")

@@ -44,7 +44,7 @@ from baton.observer import Observer
 from baton.timing.waiting import wait_at_most
 from baton.worker.active import Active, Served
 from baton.worker.allowing import WorkerAllowance, WorkerAllowTable
-from baton.worker.believing import check_stranger, doubt_of
+from baton.worker.believing import check_build, doubt_of
 from baton.worker.claims import Claims
 from baton.worker.ends import Ends
 from baton.worker.incoming import Incoming, Key, read, read_parts
@@ -113,7 +113,14 @@ class Taking:
         """Take what arrived on `queue`, and do it. Raises InvalidMessage if it is no job."""
         served = self._queues[queue]
         job = read(delivery.envelope, queue, served.runner.name, self._environment)
-        check_stranger(job, served.foreign, self._trust)
+        check_build(
+            job,
+            served.foreign,
+            self._trust,
+            self._clock(),
+            self._journal.forgotten,
+            served.runner.settings,
+        )
         arrived = asyncio.get_running_loop().time()
         while (active := self._active.get(job.key)) is not None:
             if active.job.look < job.look:
@@ -366,9 +373,11 @@ class Taking:
 def _is_another(job: Incoming, delivery: Delivery) -> bool:
     """Return whether the message that was delivered is another one than what is known by its name.
 
-    That of a stranger's message is made of its bytes, which somebody may send twice.
+    That of a stranger's message is made of its bytes, which somebody may send twice. What `baton
+    push` sends has an id in them: the same bytes are a copy.
     """
-    return not job.ours and not job.look and not delivery.redelivered
+    stranger = job.build is not None and not job.build.pushed
+    return stranger and not job.look and not delivery.redelivered
 
 
 def _renamed(job: Incoming) -> Incoming:

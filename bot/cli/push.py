@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -27,17 +28,23 @@ def push(
     format: Annotated[str, Option("--format", help="The format.")] = "pdf",
     build_env: Annotated[str, Option("--build-env", help="The environment of the build.")] = "",
     commands: Annotated[str, Option("--commands", help="Commands for the build.")] = "",
+    key: Annotated[
+        Path | None,
+        Option("--key", help="The private key that signs it, for workers that insist on that."),
+    ] = None,
     config: ConfigOption = None,
 ) -> None:
     """Put a build request on a work queue.
 
-    It goes to RabbitMQ straight, past the rules and the audit of the bot. A runner that declares
-    arguments is asked in the words of the chat instead: baton run NAME ARGUMENTS.
+    It goes to RabbitMQ straight, past the rules and the audit of the bot. It is signed with --key,
+    or with the key of the bot if the settings file is a bot's. A runner that declares arguments is
+    asked in the words of the chat instead: baton run NAME ARGUMENTS.
     """
     set_up_logs(LogLevel.ERROR)
     from baton.bus.dead_letters import open_bus
+    from baton.bus.signing.signer import signer_of
     from baton.worker import push as pushing
-    from baton.worker.config.reading import read_bus
+    from baton.worker.config.reading import read_bus, read_signing_key
 
     fields = {
         "package": package,
@@ -53,8 +60,9 @@ def push(
 
     async def send() -> str:
         urls = read_bus(config, os.environ)
+        signer = signer_of([key or read_signing_key(config)])
         async with open_bus(urls, name="baton push") as channel:
-            return await pushing.push(channel, queue, fields)
+            return await pushing.push(channel, queue, fields, signer)
 
     job = asyncio.run(send())
     typer.echo(f"pushed on {queue}: job {job}, {package} {version}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 import structlog
@@ -15,6 +15,10 @@ from baton.bus.facts import SigningFacts
 from baton.bus.messages import Message, now
 from baton.bus.signing.header import SIGNATURE
 from baton.bus.signing.key_ring import Doubt, KeyRing
+from baton.bus.signing.public_key import PublicKey
+
+PUSH = "baton.push"
+"""The kind of what `baton push` signs: a build request for a worker."""
 
 log = structlog.get_logger(__name__)
 
@@ -24,16 +28,20 @@ _MOST_NAMED = 100
 
 class Trust:
     """Trust decides which orders are believed, by the `[signing]` table. With `off` nothing is
-    looked at, and nothing is loaded.
+    looked at, and nothing is loaded. The keys in `push` sign build requests and nothing else.
 
     Raises SigningNotInstalled if signatures are to be looked at and cannot be.
     """
 
     def __init__(
-        self, table: SigningTable | None = None, clock: Callable[[], datetime] = now
+        self,
+        table: SigningTable | None = None,
+        clock: Callable[[], datetime] = now,
+        push: Sequence[PublicKey] = (),
     ) -> None:
         self._table = table or SigningTable()
         self._ring = None if self.mode is Mode.OFF else KeyRing(self._table.keys)
+        self._push_ring = None if self.mode is Mode.OFF else KeyRing((*self._table.keys, *push))
         self._clock = clock
         self._doubted: Counter[str] = Counter()
         self._last = ""
@@ -86,7 +94,18 @@ class Trust:
         text = f"should have ended by {until:%Y-%m-%d %H:%M:%S} UTC: somebody sent an old one again"
         return self._judged(message, Doubt(text))
 
+    def push_doubt(self, id: str, envelope: Envelope, late: str) -> str:
+        """Return why the build request `id` in `envelope` is refused; empty if it is taken. `late`
+        is what is wrong with its time or its queue."""
+        if self._push_ring is None:
+            return ""
+        found = self._push_ring.doubt(PUSH, envelope.body, envelope.headers.get(SIGNATURE))
+        return self._judge(PUSH, id, found or (Doubt(late) if late else None))
+
     def _judged(self, message: Message, found: Doubt | None) -> str:
+        return self._judge(message.type, message.id, found)
+
+    def _judge(self, type: str, id: str, found: Doubt | None) -> str:
         if found is None:
             return ""
         text = f"it {found.text}"
@@ -94,14 +113,14 @@ class Trust:
         # a sender may name any number of keys
         name = key if key in self._doubted or len(self._doubted) < _MOST_NAMED else "others"
         self._doubted[name] += 1
-        self._last = f"{message.type}: {text}"
+        self._last = f"{type}: {text}"
         if self.insists:
             return text
         if self._doubted[name] == 1:
             log.warning(
                 'this order was taken; with [signing] mode = "require" it would be refused',
-                type=message.type,
-                id=message.id,
+                type=type,
+                id=id,
                 reason=text,
             )
         return ""

@@ -111,6 +111,16 @@ def read_bus(file: Path | None, environ: Mapping[str, str]) -> list[str]:
     return urls
 
 
+def read_signing_key(file: Path | None) -> Path | None:
+    """Return the private key with which the bot of the settings `file` signs; None if it signs with
+    none. Raises SettingsError if the file cannot be read."""
+    if file is None or is_ini(file):
+        return None
+    table = parse_toml(_text(_bytes(file), file), str(file)).get("signing", {})
+    key = table.get("key") if isinstance(table, dict) else None
+    return Path(key) if isinstance(key, str) else None
+
+
 def is_ini(file: Path) -> bool:
     """Return whether `file` is read as an INI: by its name, all but `.toml` are."""
     return file.suffix.lower() != ".toml"

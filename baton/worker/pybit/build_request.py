@@ -38,6 +38,12 @@ class BuildRequest:
         return getattr(self._thing, name)
 
     @property
+    def pushed(self) -> Mapping[str, JsonValue]:
+        """Return on which queue `baton push` put it, and when; empty for PyBit's own."""
+        found = _plain_in(self._thing, "pushed")
+        return found if isinstance(found, Mapping) else {}
+
+    @property
     def timestamp(self) -> JsonValue:
         """Return when it was stamped, in seconds since 1970."""
         return self._stamp
@@ -129,9 +135,11 @@ def encode(fields: Mapping[str, Any]) -> bytes:
     """Return a build request as PyBit would write it.
 
     `fields` are `id`, `web_host`, `package`, `version`, `uri`, `method`, `arch`, `suite`, `dist`,
-    `format`, `build_env` and `commands`; what is missing is None.
+    `format`, `build_env` and `commands`; what is missing is None. `pushed` says on which queue it
+    is put, and when, which PyBit does not say.
     """
-    return to_json(_tree(fields))
+    tree = _tree(fields)
+    return to_json({**tree, "pushed": fields["pushed"]} if "pushed" in fields else tree)
 
 
 def _tree(fields: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,9 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from baton.agent.trust.trust import PUSH
 from baton.bus.connect import connect
 from baton.bus.exchanges import work_bindings, work_queue
+from baton.bus.signing.header import SIGNATURE
+from baton.bus.signing.key_ring import KeyRing
+from baton.bus.signing.private_key import PrivateKey
 from baton.errors import UsageError
+from baton.worker.config.reading import read_signing_key
 from baton.worker.push import NoSuchQueue, push
 from baton.worker.pybit.build_request import BuildRequest, decode
 from tests.bot.cli.program import WITHOUT_EXTRA, ran
@@ -18,7 +23,7 @@ FIELDS = {"package": "m1", "version": "2.1", "uri": "http://src.example.com/m1",
 
 
 async def test_what_is_pushed_arrives_as_pybit_would_send_it(amqp_url: str, tmp_path: Path) -> None:
-    """Also where the packages of a bot are not installed."""
+    """Also where the packages of a bot are not installed; with a key it is signed."""
     channel = await connect(amqp_url, owner=True, worker=True)
     await channel.declare(work_queue("pdf"), work_bindings("pdf"))
     file = tmp_path / "worker.toml"
@@ -36,8 +41,28 @@ async def test_what_is_pushed_arrives_as_pybit_would_send_it(amqp_url: str, tmp_
     assert (request.get_arch(), request.get_dist()) == ("desktop", "acme")
     assert (request.get_suite(), request.get_format()) == ("latex", "epub")
     assert request.transport.uri == "http://src.example.com/m1"
+    assert request.pushed["queue"] == "pdf"
+    await delivery.ack()
+    key = PrivateKey.new()
+    key.save(tmp_path / "key")
+    code, _, err = await ran("push", *words, *more, "--key", str(tmp_path / "key"))
+    assert (code, err) == (0, "")
+    delivery = await first_of(channel, work_queue("pdf"))
+    assert delivery is not None
+    envelope = delivery.envelope
+    assert KeyRing([key.public]).doubt(PUSH, envelope.body, envelope.headers[SIGNATURE]) is None
     await delivery.ack()
     await channel.close()
+
+
+def test_the_key_of_a_bot_is_in_its_own_file(tmp_path: Path) -> None:
+    """A worker signs what it reports with another one, and nothing else."""
+    bot, worker = tmp_path / "baton.toml", tmp_path / "worker.toml"
+    bot.write_text('[signing]\nkey = "/etc/baton/bot.key"\n')
+    worker.write_text('[signing]\nown = "/etc/baton/worker.key"\n')
+    assert read_signing_key(bot) == Path("/etc/baton/bot.key")
+    assert read_signing_key(worker) is None
+    assert read_signing_key(None) is None
 
 
 async def test_a_queue_that_no_worker_takes_from_is_an_error_that_says_so() -> None:

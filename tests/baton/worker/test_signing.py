@@ -6,14 +6,17 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from baton.bus.api import API, to_envelope
-from baton.bus.channel import Envelope
+from baton.bus.channel import Channel, Envelope
 from baton.bus.exchanges import DEAD_QUEUE, INPUT, cancel_work_key, foreign_queue, work_key
 from baton.bus.messages import Cancel, Message, State, now
+from baton.bus.signing.private_key import PrivateKey
+from baton.bus.signing.signer import KeySigner, Signer
+from baton.worker.push import push
 from tests.baton.agent.trust.orders import BOT, SIGNER
 from tests.baton.worker.world import ANN, Stage, build_request, request
 from tests.support.wait import until
@@ -74,11 +77,11 @@ async def test_an_order_to_cancel_that_nobody_signed_ends_nothing(stage: Stage) 
 
 
 async def test_a_build_request_is_taken_from_a_queue_of_others_alone(stage: Stage) -> None:
-    """Nobody can sign one: whoever made the queue foreign trusts who fills it."""
+    """PyBit signs nothing: whoever made the queue foreign trusts who fills it."""
     async with stage.working(**REQUIRE) as life:
         ours = Envelope(build_request("print"), content_type="application/json")
         await stage.channel.publish(INPUT, work_key("reports"), ours)
-        assert "only requests of the bot are taken" in await buried(stage)
+        assert await buried(stage) == "This build request is not believed: it is not signed."
         await stage.channel.declare(foreign_queue("theirs"), [(INPUT, "to.theirs")])
         await stage.push("theirs", build_request("print"))
         await until(lambda: life.runner.ended)
@@ -136,3 +139,71 @@ async def test_a_job_that_was_taken_is_verified_when_the_worker_starts_again(sta
         await until(lambda: stage.end(unsigned))
         assert stage.ends(unsigned)[0].state is State.REFUSED
         assert again.runner.started == []
+
+
+CI = PrivateKey.new("ci")
+PUSH: Mapping[str, Any] = {"signing": {**REQUIRE["signing"], "push": [CI.public.line]}}
+FIELDS = {"package": "print", "version": "1", "uri": "http://x"}
+
+
+async def pushed(signer: Signer, queue: str = "reports") -> Envelope:
+    """What `baton push` puts on the bus."""
+    sent: list[Envelope] = []
+
+    class Kept:
+        async def publish(self, exchange: str, key: str, envelope: Envelope, **more: Any) -> None:
+            sent.append(envelope)
+
+    await push(cast(Channel, Kept()), queue, FIELDS, signer)
+    return sent[0]
+
+
+async def put(stage: Stage, envelope: Envelope, queue: str = "reports") -> None:
+    await stage.channel.publish(INPUT, work_key(queue), envelope, mandatory=True)
+
+
+@pytest.mark.parametrize("signer", [SIGNER, KeySigner([CI])])
+async def test_a_build_request_that_is_signed_is_done_once(stage: Stage, signer: Signer) -> None:
+    """With the key of the bot, or of who may push. A copy is known, whatever headers it has."""
+    async with stage.working(**PUSH) as life:
+        sent = await pushed(signer)
+        await put(stage, sent)
+        await until(lambda: life.runner.ended)
+        copies = [replace(sent, id="other", timestamp=1.0), replace(sent, correlation="x")]
+        for copy in copies:
+            await put(stage, copy)
+        await publish(stage, work_key("reports"), last := request())
+        await until(lambda: stage.end(last))
+        assert len(life.runner.started) == 2
+
+
+async def test_who_may_push_asks_for_nothing_else(stage: Stage) -> None:
+    """Their key is not that of a bot."""
+    async with stage.working(**PUSH) as life:
+        asked = request()
+        await API(stage.channel, KeySigner([CI])).publish(INPUT, work_key("reports"), asked)
+        await until(lambda: stage.end(asked))
+        assert "which is not trusted here" in stage.ends(asked)[0].text
+        assert life.runner.started == []
+
+
+async def test_a_build_request_of_another_queue_or_time_is_no_job(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever recorded it has the password of RabbitMQ: each is a dead letter with its reason."""
+    async with stage.working(**PUSH, runner={"accept_within": "1h"}) as life:
+        other = await pushed(SIGNER, queue="other")
+        await put(stage, other)
+        assert "was pushed on another queue than reports" in await buried(stage)
+        stranger = await pushed(KeySigner([PrivateKey.new()]))
+        await put(stage, stranger)
+        assert "which is not trusted here" in await buried(stage)
+        changed = replace(sent := await pushed(SIGNER), body=sent.body.replace(b"print", b"p"))
+        await put(stage, changed)
+        assert "was changed after the key" in await buried(stage)
+        for hours, reason in ((2, "ago, and counts for 1 h"), (-2, "in the future: clock skew")):
+            then = now() + timedelta(hours=hours)
+            monkeypatch.setattr(life.service.taking, "_clock", lambda then=then: then)
+            await put(stage, await pushed(SIGNER))
+            assert reason in await buried(stage)
+        assert life.runner.started == []

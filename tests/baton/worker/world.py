@@ -111,7 +111,7 @@ class Stage:
         runner = FakeRunner("report", settings.runner["report"])
         channel = MemoryChannel(f"memory://{name}@work", on=self.bus)
         journal = await WorkJournal.open(self.folder / name / "work.sqlite")
-        trust = Trust(settings.signing)
+        trust = Trust(settings.signing, push=settings.signing.push)
         service = WorkerService(channel, settings, {"report": runner}, journal, trust)
         life = Life(service, runner, channel, journal)
         await life.ready()
