@@ -187,7 +187,9 @@ class Gatekeeper:
 
 def _asked(intent: Intent, context: CommandContext) -> Asked:
     made = context.invocation
-    return Asked(intent, made.asker, made.place.directory, context.break_glass, rollout=context.rollout)
+    return Asked(
+        intent, made.asker, made.place.directory, context.break_glass, rollout=context.rollout
+    )
 
 
 def _broken(found: Looked, context: CommandContext) -> BrokenFreeze:
