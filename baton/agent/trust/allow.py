@@ -39,6 +39,8 @@ def _an_origin(text: str) -> str:
 
 
 Origin = Annotated[str, AfterValidator(_an_origin)]
+_RELEASE = re.compile(r"^[0-9]{14}-?")
+_NO_NAME = re.compile(r"[^A-Za-z0-9._+*?\[\]!-]+")
 _ORIGIN = re.compile(r"https?://[a-z0-9.-]{1,253}(:[0-9]{1,5})?")
 Patterns = Annotated[tuple[str, ...], Field(max_length=MOST), AfterValidator(_none_empty)]
 
@@ -92,8 +94,9 @@ def reported(rules: Sequence[ApproveTable]) -> tuple[ApproveFacts, ...]:
 
 class AllowTable(Table):
     """`[allow]`: what this agent takes, whoever asks: patterns of `commands`, of `apps`, of `refs`
-    (the versions that may be deployed) and of `requesters` (the user IDs of who asks). What is not
-    given allows everything. `approve` says whose approvals count here: one table, or a list."""
+    (the versions that may be deployed, or be gone back to by the name of their release) and of
+    `requesters` (the user IDs of who asks). What is not given allows everything. `approve` says
+    whose approvals count here: one table, or a list."""
 
     commands: Patterns = ("*",)
     apps: Patterns = ("*",)
@@ -122,6 +125,8 @@ def disallowed(
         found.append(("apps", app or "", table.apps, "the app"))
     if "ref" in kind.model_fields:
         found.append(("refs", _text(getattr(command, "ref", None)), table.refs, "the version"))
+    if release := _text(getattr(command, "release", None)):
+        found.append(("refs", _version_of(release), _in_names(table.refs), "the version"))
     return first_outside(found, where, "this server")
 
 
@@ -161,6 +166,17 @@ def _line(file: str, key: str) -> int:
 def matches(value: str, patterns: Sequence[str]) -> bool:
     """Return whether `value` is one of `patterns`."""
     return any(fnmatchcase(value, pattern) for pattern in patterns)
+
+
+def _version_of(release: str) -> str:
+    """Return the version that the name of a release tells: `20261126090000-v1.4` is of `v1.4`."""
+    return _RELEASE.sub("", release)
+
+
+def _in_names(patterns: Sequence[str]) -> Sequence[str]:
+    """Return `patterns`, and what they are for names of releases, in which some characters of a
+    version have become `-`."""
+    return list(dict.fromkeys([*patterns, *(_NO_NAME.sub("-", one) for one in patterns)]))
 
 
 def _text(value: Any) -> str:

@@ -36,6 +36,15 @@ class Ship(Command):
     ref: str | None = Field(None)
 
 
+class Return(Command):
+    """Go back to a release."""
+
+    name: ClassVar[str] = "return"
+    app: Annotated[Name | None, Positional] = None
+    environment: Annotated[Name, Positional] = "prod"
+    release: str | None = Field(None)
+
+
 def ship(**arguments: Any) -> tuple[Request, Ship]:
     return request(command="ship", arguments=arguments), Ship(**arguments)
 
@@ -71,6 +80,31 @@ def test_a_refusal_names_what_is_not_allowed(
     found = Allowance(AllowTable.model_validate(table)).forbidden(*ship(**arguments))
     assert reason in found
     assert bool(found) == bool(reason)
+
+
+@pytest.mark.parametrize(
+    ("refs", "release", "shown"),
+    [
+        (["v*"], None, ""),
+        (["v*"], "20261126090000-v1.4", ""),
+        (["v*"], "20261126090000-main", "“main”"),
+        (["v*"], "20261126090000-x-v1", "“x-v1”"),
+        (["v*"], "20261126090000", "that is not named"),
+        (["release/*"], "20261126090000-release-1.4", ""),
+        (["release/*"], "20261126090000-hotfix-1.4", "“hotfix-1.4”"),
+        (["*"], "20261126090000", ""),
+    ],
+)
+def test_one_goes_back_by_name_only_to_what_may_be_deployed(
+    refs: list[str], release: str | None, shown: str
+) -> None:
+    """The name of a release tells its version. Without one it is what was live before, which was
+    deployed here when it was allowed."""
+    table = AllowTable.model_validate({"refs": refs})
+    command = Return(app="shop", release=release)
+    found = Allowance(table).forbidden(request(command="return"), command)
+    assert bool(found) == bool(shown)
+    assert f"the version {shown} is not allowed" in found or not shown
 
 
 def test_a_refusal_names_the_line_of_the_file(tmp_path: Path) -> None:
