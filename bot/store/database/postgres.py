@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TypeVar
 
 from sqlalchemy import URL
@@ -9,6 +10,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 from typing_extensions import override
 
+from baton.timing.waiting import wait_at_most
 from bot.store.database.notifications import Notifications
 from bot.store.database.transactions import (
     LOCK_TIMEOUT,
@@ -23,6 +25,7 @@ T = TypeVar("T")
 
 _CONNECTIONS = 8
 _TRIES = 3
+_STATEMENT_TIMEOUT = 10.0
 _MET = ("40001", "40P01")
 """Serialization failure and deadlock: the transaction was rolled back, and can be tried again."""
 
@@ -41,7 +44,7 @@ class Postgres(Database):
             pool_pre_ping=True,
             connect_args={
                 "timeout": LOCK_TIMEOUT,
-                "command_timeout": 10.0,
+                "command_timeout": _STATEMENT_TIMEOUT,
                 "server_settings": {
                     "application_name": "baton",
                     "lock_timeout": f"{round(LOCK_TIMEOUT * 1000)}ms",
@@ -49,6 +52,9 @@ class Postgres(Database):
                 },
             },
         )
+        self._under_way = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
 
     @override
     async def read(self, work: Work[T]) -> T:
@@ -61,8 +67,7 @@ class Postgres(Database):
         tries = 1
         while True:
             try:
-                async with self._engine.begin() as connection:
-                    return await connection.run_sync(work)
+                return await self._transaction(work)
             except Exception as error:
                 if tries < _TRIES and _met(error):
                     tries += 1
@@ -79,8 +84,27 @@ class Postgres(Database):
 
     @override
     async def close(self) -> None:
-        """Close every connection."""
+        """Finish what is under way, for as long as one statement may take, and close every
+        connection."""
+        await wait_at_most(_STATEMENT_TIMEOUT, self._idle.wait())
         await self._engine.dispose()
+
+    async def _transaction(self, work: Work[T]) -> T:
+        self._under_way += 1
+        self._idle.clear()
+        try:
+            connection = await self._engine.connect().start()
+            try:
+                async with connection.begin():
+                    return await connection.run_sync(work)
+            finally:
+                # not by `async with`: that gives the connection back in a task of its own, which
+                # may be cancelled before it has begun, and then nobody does
+                await connection.close()
+        finally:
+            self._under_way -= 1
+            if not self._under_way:
+                self._idle.set()
 
 
 def _met(error: Exception) -> bool:

@@ -55,7 +55,8 @@ class Database(Protocol):
         """Return what `work` finds."""
 
     async def write(self, work: Work[T]) -> T:
-        """Do `work` in one transaction. It is not undone if the caller is cancelled meanwhile."""
+        """Do `work` in one transaction. If the caller is cancelled meanwhile, it is done whole or
+        not at all, and no connection is lost."""
 
     def notifier(self, heard: Heard) -> Notifier | None:
         """Return what tells other bots of changes, which gives `heard` those of others; None if

@@ -34,12 +34,6 @@ from tests.bot.fake_front import Crash, FakeFront
 from tests.bot.world import Agent, a_bot, no_groups
 from tests.support.wait import until
 
-# a bot that dies within a transaction gives no connection back: what is left of it is collected
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:The garbage collector is trying to clean up"),
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-]
-
 HOSTS = ("web-1", "web-2")
 PLACE = Place("slack", "C_OPS")
 BEA, CEM = (Person(id=f"U_{name.upper()}", name=name) for name in ("bea", "cem"))
@@ -165,6 +159,8 @@ class Life:
         self.channel.set_link(Link.DOWN, "killed")
         kill(self.bot)
         await self._lives.end(self)
+        assert self.store._others is not None
+        await self.store._others.close()
         await self.store._database.close()
         for link in self._links:
             link.terminate()

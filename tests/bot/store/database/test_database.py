@@ -250,6 +250,44 @@ async def test_a_caller_that_gives_up_harms_nobody(url: str) -> None:
         await store.close()
 
 
+async def test_whoever_ends_all_tasks_leaves_no_connection_behind(postgres_database: str) -> None:
+    """As the end of an event loop does it, at any moment of a transaction: also when a task that
+    gives the connection back has not begun. What is found later would be ended by the garbage
+    collector, and until then nobody can use it."""
+    store = await Store.open(postgres_database)
+    await store.ping()
+    pool = store._database._engine.pool  # type: ignore[attr-defined]
+    kept = asyncio.all_tasks()
+    for steps in [*range(0, 200, 4), 100_000]:
+        asking = asyncio.create_task(store.ping())
+        for _ in range(steps):
+            await asyncio.sleep(0)
+            if asking.done() or asyncio.all_tasks() - kept - {asking}:
+                break
+        ended = asyncio.all_tasks() - kept
+        for task in ended:
+            task.cancel()
+        await asyncio.gather(*ended, return_exceptions=True)
+        assert pool.checkedout() == 0, steps
+    await store.close()
+
+
+async def test_what_is_under_way_is_finished_before_it_closes(
+    postgres: Postgres, postgres_database: str
+) -> None:
+    """And then no connection is left, though there were more asks than connections."""
+    store = await Store.open(postgres_database)
+    asks = [deploy("web-1") for _ in range(20)]
+    tasks = [asyncio.create_task(store.ledger.start_job(new, entry(new))) for new in asks]
+    readers = [asyncio.create_task(store.ledger.recent()) for _ in range(20)]
+    await asyncio.sleep(0)
+    await store.close()
+    await asyncio.gather(*tasks, *readers)
+    name = postgres_database.rpartition("/")[2]
+    left = f"SELECT count(*) FROM pg_stat_activity WHERE datname = '{name}'"
+    await until(lambda: postgres.sql(left) == "0")
+
+
 async def _all(store: Store) -> list[tuple[object, tuple[object, ...]]]:
     found = [await store.ledger.job(job.id) for job in await store.ledger.recent(100)]
     return [one for one in found if one is not None]
