@@ -22,7 +22,7 @@ from baton.errors import Failed
 from baton.outcome import duration
 from baton.process.leftovers import DIRECT, KILLED_WITHIN, MARK, Trail, end
 from baton.process.output_lines import OutputLines, Secrets
-from baton.timing.waiting import wait_at_most
+from baton.timing.waiting import outlast, wait_at_most
 
 INHERITED = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "TMPDIR")
 """What a program gets of the agent's environment; the rest it gets from its configuration."""
@@ -104,15 +104,23 @@ async def execute(
     CancelledError passes; a second cancellation kills at once.
     """
     trail = trail or Trail(new_id())
-    process, output = await _start(program, tell, trail)
+    # whole, whoever is cancelled meanwhile: what has begun may have started others already
+    (process, output), cancelled = await outlast(_start(program, tell, trail))
 
     async def end_all() -> None:
-        await end((trail,), program.grace)
-        # What has become another user's (sudo) cannot be killed, and must not hold us up.
-        await wait_at_most(KILLED_WITHIN, process.wait())
+        try:
+            await end((trail,), program.grace)
+        finally:
+            # Also if nobody waits for the grace: else it stays a zombie, known as one of ours. What
+            # has become another user's (sudo) cannot be killed, and must not hold us up.
+            _, again = await outlast(wait_at_most(KILLED_WITHIN, process.wait()))
+            if again:
+                raise asyncio.CancelledError
         await output.ended_within(LINGER)
 
     try:
+        if cancelled:
+            raise asyncio.CancelledError
         started(process.pid)
         async with asyncio.timeout(program.timeout):
             code = await process.wait()

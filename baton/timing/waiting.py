@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
+from typing import TypeVar
+
+T = TypeVar("T")
 
 
 async def wait_at_most(seconds: float | None, what: Awaitable[object]) -> bool:
@@ -17,3 +20,20 @@ async def wait_at_most(seconds: float | None, what: Awaitable[object]) -> bool:
     except TimeoutError:
         return False
     return True
+
+
+async def outlast(what: Awaitable[T]) -> tuple[T, bool]:
+    """Return what comes of `what`, and whether the caller was cancelled meanwhile, who must raise
+    CancelledError then: when he has done what there is to do about the result.
+
+    `what` must have an end of its own. If it fails and the caller was cancelled, that is raised.
+    """
+    task, cancelled = asyncio.ensure_future(what), False
+    while not task.done():
+        try:
+            await asyncio.wait((task,))
+        except asyncio.CancelledError:
+            cancelled = True
+    if cancelled and (task.cancelled() or task.exception() is not None):
+        raise asyncio.CancelledError
+    return task.result(), cancelled

@@ -4,15 +4,15 @@ import asyncio
 import os
 import signal
 import sys
-import threading
 import time
+from itertools import product
 from pathlib import Path
 
 import psutil
 import pytest
 
 from baton.errors import Failed
-from baton.process.leftovers import birth
+from baton.process.leftovers import DIRECT, birth, children
 from baton.process.output_lines import Secrets
 from baton.process.program import Ended, Program, environment, execute
 from tests.support.wait import until
@@ -219,10 +219,24 @@ async def test_a_second_cancellation_kills_at_once(tmp_path: Path) -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
     await until(lambda: not any(_alive(pid) for pid in _pids(said)))
-    # nobody waited for the program: asyncio's own waiter must hear of its end before the loop ends
-    await until(lambda: not any(t.name.startswith("waitpid") for t in threading.enumerate()))
-    for _ in range(5):
-        await asyncio.sleep(0)
+
+
+async def test_whenever_it_is_cancelled_its_end_is_waited_for(tmp_path: Path) -> None:
+    """At each step of its start, and of its end, once or by somebody impatient: what is left is no
+    child of ours, no zombie, and nothing that asyncio still waits for."""
+    program = _program(tmp_path, "sleep", "300")
+    before = set(children())
+    for steps, times in product([*range(12), 30, 100], (1, 3)):
+        task = asyncio.create_task(execute(program, print))
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        for _ in range(times):
+            task.cancel()
+            await asyncio.sleep(0)
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert set(children()) == before, (steps, times)
+        assert not DIRECT
 
 
 async def test_a_program_that_takes_too_long_is_ended(tmp_path: Path) -> None:
