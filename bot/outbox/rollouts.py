@@ -69,7 +69,9 @@ class Rollouts:
         if hold.rollout is None:
             return hold
         readings = await self._health(hosts)
+        # without any reading the bot cannot see: that is no news of the servers
         sick = {host for host in hosts if host not in readings or readings[host].bad}
+        sick = sick if readings else set()
         waves = assign(hosts, hold.rollout.settings, sick)
         return hold.model_copy(update={"rollout": hold.rollout.with_waves(waves, sick)})
 

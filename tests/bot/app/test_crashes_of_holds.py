@@ -31,7 +31,7 @@ from bot.store.errors import DatabaseUnavailable
 from tests.bot.build import ANN
 from tests.bot.dying import Doom, Doomed, DoomedChannel, Lives, kill
 from tests.bot.fake_front import Crash, FakeFront
-from tests.bot.world import Agent, a_bot, no_groups
+from tests.bot.world import COMMANDS, Agent, a_bot, no_groups
 from tests.support.wait import until
 
 HOSTS = ("web-1", "web-2")
@@ -118,6 +118,9 @@ class FatalDoom(Doom):
 class Life:
     """One bot, from its start to its death."""
 
+    gates: tuple[GateTable, ...] = GATES
+    commands = COMMANDS
+
     def __init__(
         self, lives: Lives, url: str, bus: MemoryBus, front: FakeFront, fatal: Fatal
     ) -> None:
@@ -136,7 +139,9 @@ class Life:
         doomed.leases = Doomed(self.store.leases, self.doom)
         channel: Any = DoomedChannel(self.channel, self.doom)
         front: Any = Doomed(self._front, self.doom)
-        self.bot = a_bot(self.store, channel, front, lease=0.3, gates=GATES)
+        self.bot = a_bot(
+            self.store, channel, front, lease=0.3, gates=self.gates, commands=self.commands
+        )
         with self._lives.of(self):
             await self.bot.start()
 
@@ -169,16 +174,22 @@ class Life:
 class Scene:
     """Two bots, one of which dies at a step, and people who ask again until they are answered."""
 
-    def __init__(self, lives: Lives, url: str, seed: int) -> None:
+    life: type[Life] = Life
+
+    def __init__(
+        self, lives: Lives, url: str, seed: int, hosts: Sequence[str] = HOSTS, **agents: Any
+    ) -> None:
         self.chance = random.Random(seed)
         self.bus, self.front = MemoryBus("test"), FakeFront()
         self._lives, self._url = lives, url
         self.fatal = Fatal(self.chance)
         self.bots = [self._life() for _ in range(2)]
-        self.agents = [Agent(MemoryChannel("memory://test", on=self.bus), host) for host in HOSTS]
+        self.agents = [
+            Agent(MemoryChannel("memory://test", on=self.bus), host, **agents) for host in hosts
+        ]
 
     def _life(self) -> Life:
-        return Life(self._lives, self._url, self.bus, self.front, self.fatal)
+        return self.life(self._lives, self._url, self.bus, self.front, self.fatal)
 
     async def begin(self) -> None:
         for agent in self.agents:
@@ -191,7 +202,7 @@ class Scene:
 
         async def are_known() -> bool:
             found = [len(life.bot.servers.servers()) for life in await self.living()]
-            return all(count == len(HOSTS) for count in found)
+            return all(count == len(self.agents) for count in found)
 
         await until(are_known, every=0.03)
 
