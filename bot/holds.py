@@ -105,6 +105,11 @@ class Hold(BaseModel):
         is not over, even if nobody has written yet that it is."""
         return self.opened is None and at < self.until
 
+    def takes_signatures(self, at: datetime) -> bool:
+        """Return whether its plan may be signed anew at that moment: it goes in waves, and a server
+        counts a signature for a day."""
+        return self.opened is not None and at < self.until
+
     @property
     def named(self) -> frozenset[str]:
         """Everybody, and every group, that may approve by name."""

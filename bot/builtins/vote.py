@@ -100,7 +100,8 @@ class VoteHandler(Handler[VoteCommand]):
         asked = context.invocation
         verdict, prefix, because, plan = _said(command)
         job, runs = await find_job(self._ledger, prefix)
-        if job.hold is None or not _takes_votes(job.hold, runs, asked.at):
+        anew = _signs_anew(command, job, runs, asked.at)
+        if job.hold is None or not (anew or _takes_votes(job.hold, runs, asked.at)):
             return await self._answer_ended(job, runs, context)
         groups = await self._groups_that_count(verdict, job, job.hold, context)
         if isinstance(groups, Refusal):
@@ -113,6 +114,9 @@ class VoteHandler(Handler[VoteCommand]):
             return Reply(_changed(job), kind=ReplyKind.CONFLICT, job=job.id)
         if isinstance(command, ApproveCommand) and command.signature:
             await self._keep_signature(job, command.signature, asked.at)
+        if anew:
+            text = f"Signed: {named(job)} goes on, if nothing else keeps its next wave."
+            return Reply(text, job=job.id)
         vote = Vote(
             asked.asker,
             asked.place.directory,
@@ -262,6 +266,13 @@ def _whom(hold: Hold) -> str:
 
 def _rule(rule: Approvals) -> str:
     return f"{rule.whom[:1].upper()}{rule.whom[1:]} may approve it ({rule.need} needed)"
+
+
+def _signs_anew(command: VoteCommand, job: Job, runs: Sequence[RunRecord], at: datetime) -> bool:
+    """Return whether `command` signs the plan of a job that has begun, for the waves to come."""
+    if not isinstance(command, ApproveCommand) or not command.signature or job.hold is None:
+        return False
+    return job.hold.takes_signatures(at) and any(run.state is State.HELD for run in runs)
 
 
 def _takes_votes(hold: Hold, runs: Sequence[RunRecord], at: datetime) -> bool:

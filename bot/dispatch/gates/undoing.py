@@ -7,12 +7,12 @@ waves of the same size.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from baton.bus.messages import State, now
-from baton.command import KnownServer
+from baton.command import Command, KnownServer
 from baton.errors import UsageError
 from baton.extensions import Commands
 from bot.dispatch.audit_log import AuditLog
@@ -24,6 +24,7 @@ from bot.jobs import Job, NewJob, RunRecord, last_attempts, short_id
 from bot.rollout.settings import Portion, RolloutSettings
 from bot.rollout.state import RolloutState
 from bot.servers.registry import ServerRegistry
+from bot.signers import Signers, signers_of
 from bot.store.jobs.ledger import Ledger
 
 WITHIN = 3_600.0
@@ -68,13 +69,25 @@ class Undoing:
             raise UsageError("another version is live on each of its servers by now.")
         undo = self._commands.parse(words)
         new = plan_job(undo, asked, servers, self._source, only=still)
-        held = _held(new, job, still, undo.surveys, undo.accept_within, asked.at)
+        signers = _signers(servers, undo, still)
+        held = _held(new, job, still, undo.surveys, undo.accept_within, asked.at, signers)
         reason = f"takes back {short_id(job.id)}: {why}"
         where = new.job.environment
         entry = self._audit.entry(asked, "allowed", reason, job=new.job.id, environment=where)
         begun = await self._ledger.start_job(held, entry)
         self._job_changed(begun.id)
         return begun
+
+
+def _signers(
+    servers: Sequence[KnownServer], undo: Command, hosts: Collection[str]
+) -> tuple[Signers, ...]:
+    """Return whose signatures `hosts` count for `undo`, if all of them do: then it waits for these.
+    If only some do, they refuse it, and keep no other one on the bad version."""
+    meant = [one.facts for one in servers if one.facts.host in hosts]
+    signers = signers_of(meant, undo.name, undo.target.app)
+    counting = {host for one in signers for host in one.hosts}
+    return signers if counting >= set(hosts) else ()
 
 
 def _still(
@@ -105,6 +118,7 @@ def _held(
     surveys: bool,
     accept_within: float,
     at: datetime,
+    signers: tuple[Signers, ...],
 ) -> NewJob:
     """Return `new` as it takes `job` back, in waves."""
     assert job.hold is not None, job.id
@@ -126,6 +140,7 @@ def _held(
         environments={k: v for k, v in job.hold.environments.items() if k in known},
         survey=surveys,
         undoes=job.id,
+        signers=signers,
         rollout=RolloutState(settings=back, waves=waves),
     )
     runs = tuple(replace(run, state=State.HELD, deadline=hold.until) for run in new.runs)

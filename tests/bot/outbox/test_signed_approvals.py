@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import pytest
 
 from baton.agent.journal import MemoryJournal
@@ -27,9 +29,9 @@ async def world(stage: Stage) -> World:
     return made
 
 
-def token(job: Job, who: str) -> str:
+def token(job: Job, who: str, when: datetime | None = None) -> str:
     """What `baton approve --sign` sends for `who`."""
-    key, at = KEYS[who], now().replace(microsecond=0)
+    key, at = KEYS[who], (when or now()).replace(microsecond=0)
     digest = plan_digest(Plan.model_validate(job.plan))
     given = approval(digest, at, key.public, key.sign(approved_text(digest, at)))
     return write_token(given, key.public)

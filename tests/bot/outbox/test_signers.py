@@ -12,10 +12,16 @@ from baton.bus.facts import ApproveFacts, Facts
 from baton.bus.messages import State, now
 from baton.bus.signing.approval import Approval, approval
 from baton.bus.signing.private_key import PrivateKey
+from bot.app.bot import Bot
 from bot.dispatch.gates.tables import GateTable
+from bot.dispatch.reply import Reply
+from bot.holds import waits_for
+from bot.outbox.holding import LOOK_AGAIN
 from bot.signers import signers_of, unsigned
 from tests.bot.build import ANN
 from tests.bot.outbox.test_holding import BEA, CEM, PROD, World
+from tests.bot.outbox.test_rollouts import HOSTS
+from tests.bot.outbox.test_rollouts import World as Rolling
 from tests.bot.outbox.test_signed_approvals import KEYS, token
 from tests.bot.world import Agent, Stage
 from tests.support.wait import until
@@ -31,16 +37,20 @@ def rules(need: int = 2, **more: Any) -> tuple[ApproveFacts, ...]:
     return reported(AllowTable.model_validate(table).approve)
 
 
-async def tells(world: World, agent: Agent, approve: tuple[ApproveFacts, ...]) -> None:
+async def count(bot: Bot, agent: Agent, approve: tuple[ApproveFacts, ...]) -> None:
     """`agent` says so, and the bot has heard it."""
     agent.facts = agent.facts.model_copy(update={"approve": approve})
     await agent.beat()
     await until(
         lambda: any(
             (seen.facts.host, seen.facts.approve) == (agent.host, approve)
-            for seen in world.bot.servers.servers()
+            for seen in bot.servers.servers()
         )
     )
+
+
+async def tells(world: World, agent: Agent, approve: tuple[ApproveFacts, ...]) -> None:
+    await count(world.bot, agent, approve)
 
 
 async def begin(stage: Stage, *gates: GateTable) -> World:
@@ -146,3 +156,67 @@ def test_rules_that_do_not_fit_into_a_heartbeat_are_left_out() -> None:
     assert len(reported(many.approve)) == 20
     long = [{"of": LINES, "apps": [f"{'a' * 90}{n}" for n in range(90)]}]
     assert reported(AllowTable.model_validate({"approve": long}).approve) == ()
+
+
+class Waves(Rolling):
+    """A bot, and servers that go in waves and count one signature of bea's or cem's."""
+
+    async def begin(self, *gates: GateTable, hosts: tuple[str, ...] = HOSTS) -> Bot:
+        made = await super().begin(*gates, hosts=hosts)
+        for agent in self.agents.values():
+            await count(made, agent, rules(1))
+        return made
+
+    async def signs(self, id: str, age: float = 0) -> Reply:
+        """Bea signs the plan of that job, some hours ago."""
+        word = token(await self.job(id), BEA.id, now() - timedelta(hours=age))
+        return await self.says(f"approve {id} --signature {word}", BEA)
+
+
+async def test_a_wave_waits_for_signatures_that_count_still(stage: Stage) -> None:
+    """Those of the first wave are a day old when the next one is due: it is signed anew, and goes
+    on. Nobody is asked to sign what has ended."""
+    world = Waves(stage)
+    await world.begin()
+    id = (await world.says("ship shop prod --canary 1 --pause")).job
+    await world.signs(id, age=23)
+    await world.begun("web-1")
+    await world.ends("web-1")
+    await world.waits(id, "Wave 1 is done")
+    await world.later(hours=2)
+    await world.says(f"rollout {id} go-on")
+    await world.waits(id, "wave 2 waits: signed approvals 0 of 1, which web-2, web-3, web-4 count")
+    await world.waits(id, "those of more than 24 hours ago do not count")
+    assert world.started == {"web-1"}
+    no = await world.says(f"approve {id}", BEA)
+    assert not no.text.startswith("Signed")
+    own = await world.signs(id)
+    assert own.text.startswith("Signed: ship shop prod")
+    await world.later(seconds=LOOK_AGAIN)
+    await world.begun(*HOSTS)
+    assert len(world.agents["web-2"].requests[0].approvals) == 1
+    await world.ends("web-2", "web-3", "web-4")
+    await world.stage.told(id)
+    assert "it ended" in (await world.signs(id)).text
+
+
+@pytest.mark.parametrize("counting", [HOSTS, ("web-2",)])
+async def test_what_goes_back_waits_for_signatures_that_all_its_servers_count(
+    stage: Stage, counting: tuple[str, ...]
+) -> None:
+    """It would only be refused. If some count none they go back at once."""
+    world = Rolling(stage)
+    made = await world.begin()
+    for host in counting:
+        await count(made, world.agents[host], rules(1, commands=["unship"]))
+    id = await world.rolls("ship shop prod --wave 1 --back", "web-1")
+    await world.ends("web-1")
+    await world.begun("web-1", "web-2")
+    await world.ends("web-2", state=State.FAILED, text="exit code 1")
+    undo = (await world.over(id)).undone_by
+    if counting == HOSTS:
+        hold = await world.hold(undo)
+        assert "signed approvals 0 of 1, which web-1 counts" in waits_for(hold, [], "", 1)
+        word = token(await world.job(undo), BEA.id)
+        await world.says(f"approve {undo} --signature {word}", BEA)
+    await until(lambda: world.agents["web-1"].requests[-1].command == "unship")

@@ -125,7 +125,7 @@ class _JobPages:
         browsers use none."""
         own = (job.asked_by.id, job.place.directory) == (viewer.person.id, viewer.place.directory)
         can = viewer.session != "local" and bool(site_of(self.pages.console.url))
-        return not own and can and takes_passkeys(job, runs)
+        return not own and can and takes_passkeys(job, runs, self.pages.console.clock())
 
     async def _post_address(self, job: Job) -> str:
         """Return the address of the post of `job` in its chat, or of the channel while there is no

@@ -11,6 +11,7 @@ import ipaddress
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from hashlib import sha256
 from urllib.parse import urlsplit
 
@@ -25,6 +26,7 @@ from baton.bus.signing.passkey import of_browser
 from baton.bus.signing.ssh_key import decoded
 from baton.text.printable import printable
 from bot.jobs import Job, RunRecord
+from bot.signers import unsigned
 from bot.store.sign_ins.passkey_store import PasskeyKnown, TooManyPasskeys
 from bot.web.console.errors import Conflict, NotFound, Unusable
 from bot.web.console.pages.forms import read_form
@@ -93,7 +95,7 @@ class PasskeyPages:
         """Return what one's passkey is to sign to approve a job, as things are now."""
         viewer = await self.parts.access.viewer(request)
         job, runs = await self.jobs.job(viewer, id, "jobs")
-        if not takes_passkeys(job, runs):
+        if not takes_passkeys(job, runs, self.parts.clock()):
             raise Conflict(detail=f"{job.title} waits for no passkey now. Load the page again.")
         found = await self.parts.store.passkeys.of_person(viewer.place.directory, viewer.person.id)
         if not found:
@@ -111,10 +113,13 @@ class PasskeyPages:
         return JSONResponse(answer)
 
 
-def takes_passkeys(job: Job, runs: Iterable[RunRecord]) -> bool:
-    """Return whether `job` waits for signatures, and passkeys are among those that count."""
+def takes_passkeys(job: Job, runs: Iterable[RunRecord], at: datetime) -> bool:
+    """Return whether `job` waits for signatures, and passkeys are among those that count. While it
+    goes in waves it does once the signatures that it has are too old."""
     hold = job.hold
     if hold is None or not job.plan_digest or not any(run.state is State.HELD for run in runs):
+        return False
+    if hold.opened is not None and not unsigned(hold.signers, hold.signatures, at):
         return False
     return any(one.origins for one in hold.signers)
 
