@@ -21,7 +21,7 @@ from baton.agent.trust.trust import Trust
 from baton.bus.dead_letters import resend as resend_letters
 from baton.bus.exchanges import DEAD_BINDINGS, DEAD_QUEUE, DISCOVER
 from baton.bus.memory.channel import MemoryChannel
-from baton.bus.messages import Discover, Look, Probe, State, now
+from baton.bus.messages import Discover, Look, Probe, State, Survey, now
 from baton.bus.signing.header import SIGNATURE
 from baton.bus.signing.private_key import PrivateKey
 from tests.baton.agent.trust.orders import BOT, STRANGER, envelope, resend, send, trust
@@ -42,6 +42,16 @@ async def scene() -> AsyncIterator[Scene]:
 def probe() -> Probe:
     look = Look(tcp="localhost:22")
     return Probe(host=HOST, look=look, deadline=now() + timedelta(minutes=1))
+
+
+def survey() -> Survey:
+    return Survey(
+        job="7k2m9x",
+        host=HOST,
+        environment="prod",
+        command="deploy",
+        deadline=now() + timedelta(minutes=1),
+    )
 
 
 async def test_what_the_bot_signed_is_done(scene: Scene) -> None:
@@ -82,19 +92,23 @@ async def test_a_request_that_is_not_believed_is_refused_and_told(
 
 
 async def test_an_order_that_is_not_believed_stops_and_probes_nothing(scene: Scene) -> None:
-    """A cancel and a probe become dead letters with the reason; a question is not answered."""
+    """A cancel, a probe and a survey become dead letters with the reason; a question is not
+    answered."""
     channel, stage = scene
-    worker, probes, asked = Worker(), list[Probe](), list[bool]()
-    how: dict[str, Any] = {"probe": probes.append, "discover": lambda: asked.append(True)}
+    worker, probes, asked = Worker(), list[Probe | Survey](), list[bool]()
+    how: dict[str, Any] = {
+        "probe": probes.append,
+        "survey": probes.append,
+        "discover": lambda: asked.append(True),
+    }
     async with agent(channel, [worker], trust=trust(), **how):
         await send(stage, order := request("wait"))
         await until(lambda: worker.started)
-        for message, kind in ((cancel(order), "baton.cancel"), (probe(), "baton.probe")):
+        for message in (cancel(order), probe(), survey()):
             await stage.send(message)
             letter = await stage.dead()
-            assert (
-                letter.headers["baton-reason"] == f"This {kind} is not believed: it is not signed."
-            )
+            reason = f"This {message.type} is not believed: it is not signed."
+            assert letter.headers["baton-reason"] == reason
         await stage.send(Discover(), DISCOVER)
         await send(stage, last := request())
         await stage.ended(last)
