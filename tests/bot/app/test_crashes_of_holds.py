@@ -76,15 +76,15 @@ def hurry(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         yield
 
 
-def links_of(store: Store) -> list[Any]:
-    """The connections to PostgreSQL that `store` opens from now on: a killed process has none, so
+def links_of(store: Store) -> set[Any]:
+    """The connections to PostgreSQL that `store` uses from now on: a killed process has none, so
     what was under way in one is rolled back, and its locks are free."""
     database: Any = store._database
-    links: list[Any] = []
+    links: set[Any] = set()
     event.listen(
         database._engine.sync_engine,
-        "connect",
-        lambda link, record: links.append(link.driver_connection),
+        "checkout",
+        lambda link, *_: links.add(link.driver_connection),
     )
     return links
 
