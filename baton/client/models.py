@@ -135,6 +135,11 @@ class Job(Answered):
     """What it waits for, or waited for, before it starts."""
 
     @property
+    def waits(self) -> str:
+        """What it waits for before it starts, in words; empty if it waits for nobody."""
+        return str((self.hold or {}).get("waits") or "")
+
+    @property
     def by(self) -> str:
         """The name of the person who asked it."""
         return self.person.name or self.person.id

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING
 
+from baton.errors import BatonError
 from bot.cli.console.session import ConsoleSession
 
 if TYPE_CHECKING:
@@ -48,27 +49,46 @@ def goes_on(job: str) -> str:
 
 
 async def answer(session: ConsoleSession, asked: AskResult, *, follow: bool, as_json: bool) -> int:
-    """Show what was answered at once; with `follow` watch the job that was started. Return the
-    exit code."""
+    """Show what was answered at once; with `follow` watch the job that was started, or that it is
+    about. Return the exit code."""
     from bot.cli.console.exit_codes import FAILED, SUCCEEDED
     from bot.cli.console.session import show, show_json
-    from bot.cli.console.table import table
     from bot.jobs import short_id
 
-    if follow and asked.started:
-        if not as_json:
-            show(f"Job {short_id(asked.job)}: {asked.url or 'started'}")
-        return await watch(session, asked.job, view(as_json))
+    job = short_id(asked.job)
     if as_json:
+        if follow and asked.job:
+            return await watch(session, asked.job, view(as_json))
         show_json(asked.model_dump(mode="json"))
         return SUCCEEDED if asked.ok else FAILED
+    _show_answer(asked)
+    waits = await _waits(session, asked.job) if asked.started else ""
+    if follow and asked.job:
+        show(f"Job {job}: {asked.url or 'started'}")
+        if waits:
+            show(f"It waits: {waits}.")
+        return await watch(session, asked.job, view(as_json))
+    if asked.started:
+        begin = f"waits, and nothing was sent: {waits}" if waits else "has started"
+        show(f"Job {job} {begin}. Watch it: baton log {job} -f. Cancel it: baton cancel {job}.")
+    return SUCCEEDED if asked.ok else FAILED
+
+
+def _show_answer(asked: AskResult) -> None:
+    from bot.cli.console.session import show
+    from bot.cli.console.table import table
+
     found = asked.answer
     texts = [asked.text, *((found.summary, found.document) if found else ())]
     for text in filter(None, texts):
         show(text.rstrip("\n"))
     for line in table(found.columns, found.rows) if found and found.rows else ():
         show(line)
-    if asked.started:
-        job = short_id(asked.job)
-        show(f"Job {job} has started. Watch it: baton log {job} -f. Cancel it: baton cancel {job}.")
-    return SUCCEEDED if asked.ok else FAILED
+
+
+async def _waits(session: ConsoleSession, job: str) -> str:
+    """Return what a job that was just asked for waits for; empty if it does not, or if the console
+    does not say it now: it was asked for all the same."""
+    with suppress(BatonError):
+        return (await session.client.job(job)).waits
+    return ""

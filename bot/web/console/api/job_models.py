@@ -3,6 +3,7 @@ the same models; their lines are rendered by `feed.frame`."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -10,7 +11,7 @@ from pydantic import BaseModel, Field, JsonValue
 
 from baton.bus.messages import ENDS_WITHIN, Person, State
 from bot.holds import Verdict, waits_for
-from bot.jobs import Job, RunRecord, job_state
+from bot.jobs import Job, RunRecord, all_ended, job_state
 from bot.rollout.state import RolloutState
 from bot.store.jobs.history import PastJob
 from bot.store.output.log_lines import LogLine
@@ -91,7 +92,9 @@ class RolloutShown(BaseModel):
 class HoldShown(BaseModel):
     """What a job waits for before it starts, or between its waves, or waited for."""
 
-    waits: str = Field(description="in words: approvals 1 of 2 (@leads may)")
+    waits: str = Field(
+        description="in words: approvals 1 of 2 (@leads may); empty once it waits for nobody"
+    )
     until: datetime = Field(description="when it ends by itself")
     opened: datetime | None = Field(description="when it started")
     plan: list[str] = Field(description="what would change, in words")
@@ -103,15 +106,17 @@ class HoldShown(BaseModel):
     rollout: RolloutShown | None = Field(description="null if all its servers begin at once")
 
     @classmethod
-    def of(cls, job: Job) -> HoldShown | None:
-        """Return what `job` waits for; None if it waited for nobody."""
+    def of(cls, job: Job, runs: Sequence[RunRecord]) -> HoldShown | None:
+        """Return what `job`, which has `runs`, waits for; None if it waited for nobody."""
         hold = job.hold
         if hold is None:
             return None
-        opened = hold.opened is not None
+        waits = hold.waits
+        if hold.opened is None:
+            waits = waits_for(hold, job.votes, job.plan_digest, len(runs))
         return cls(
             rollout=None if hold.rollout is None else RolloutShown.of(hold.rollout),
-            waits=hold.waits if opened else waits_for(hold, job.votes, job.plan_digest, 0),
+            waits="" if all_ended(runs) else waits,
             until=hold.until,
             opened=hold.opened,
             plan=plan_lines(job),

@@ -138,7 +138,7 @@ async def whole_job(
         **job_fields(job, state_of(job, runs)),
         summary=outcome.summary,
         notes=list(outcome.lines),
-        hold=HoldShown.of(job),
+        hold=HoldShown.of(job, runs),
         runs=[RunShown.of(run, lines.get((run.host, run.attempt), 0)) for run in runs],
     )
 
