@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from hashlib import blake2b
@@ -18,8 +19,12 @@ from baton.bus.signing.header import SIGNATURE
 from baton.bus.urls import user_of
 from baton.errors import Disconnected, InvalidMessage, Unroutable
 from baton.text.printable import printable
+from baton.timing.waiting import wait_at_most
 
 CONNECT_TIMEOUT = 10.0
+BACK_WITHIN = 2.0
+"""Seconds to wait until letters that were looked at are in their queue again: they are not, if
+somebody else takes them at once."""
 _TYPEABLE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _VARYING = re.compile(r"(?<![0-9a-z._:-])[0-9a-z._:-]+|[“'\"][^”'\"]{0,200}[”'\"]", re.IGNORECASE)
 """What differs in reasons that are alike: names with numbers, ids, times, what is cited."""
@@ -183,15 +188,14 @@ def _order(message: Message | None) -> tuple[str, datetime | None]:
 
 async def list_letters(channel: Channel, most: int) -> FoundLetters:
     """Return up to `most` dead letters, oldest first. They stay in their queue."""
-    total = await channel.depth(DEAD_QUEUE)
-    async with _held(channel, most) as held:
-        return FoundLetters([one for _, one in held], max(total or 0, len(held)))
+    async with _held(channel, most) as (held, total):
+        return FoundLetters([one for _, one in held], total)
 
 
 async def drop(channel: Channel, names: Collection[str], most: int) -> list[DeadLetter]:
     """Remove the letters that are called `names` among the first `most`, for good; return them."""
     dropped = []
-    async with _held(channel, most) as held:
+    async with _held(channel, most) as (held, _):
         for delivery, one in list(held):
             if one.name in names:
                 await delivery.ack()
@@ -248,7 +252,7 @@ async def resend(
     """
     done: list[DeadLetter] = []
     left: list[tuple[DeadLetter, str]] = []
-    async with _held(channel, most) as held:
+    async with _held(channel, most) as (held, _):
         counts = Counter(one.name for _, one in held)
         twice = {name for name, count in counts.items() if count > 1}
         for delivery, one in list(held):
@@ -324,18 +328,34 @@ async def open_bus(urls: Sequence[str], name: str = "baton dead") -> AsyncIterat
 
 
 @asynccontextmanager
-async def _held(channel: Channel, most: int) -> AsyncIterator[list[tuple[Delivery, DeadLetter]]]:
-    """Hold the first letters, `most` at most, in their order. Those that are left in what is
-    yielded go back into the queue, as all do if we die."""
+async def _held(
+    channel: Channel, most: int
+) -> AsyncIterator[tuple[list[tuple[Delivery, DeadLetter]], int]]:
+    """Hold the first letters, `most` at most, in their order; yield them, and how many there are in
+    all. Those that are left in what is yielded go back into the queue, as all do if we die."""
     held: list[tuple[Delivery, DeadLetter]] = []
     account = _account(channel)
+    total = await channel.depth(DEAD_QUEUE) or 0
     try:
         found = await channel.get(DEAD_QUEUE, most)
+        total = max(total, len(found))
         held += [(delivery, read_letter(delivery, account)) for delivery in found]
-        yield held
+        yield held, total
     finally:
         for delivery, _ in held:
             await delivery.reject(requeue=True)
+    if held:
+        with suppress(Disconnected):  # then the broker puts them back
+            await wait_at_most(BACK_WITHIN, _back(channel, total - len(found) + len(held)))
+
+
+async def _back(channel: Channel, count: int) -> None:
+    """Wait until so many letters are in the queue again. RabbitMQ puts them back when it has
+    written that down, and answers before: whoever looked at once would not see them."""
+    pause = 0.01
+    while (await channel.depth(DEAD_QUEUE) or 0) < count:
+        await asyncio.sleep(pause)
+        pause = min(2 * pause, 0.2)
 
 
 def _alike(varying: re.Match[str]) -> str:

@@ -139,7 +139,11 @@ class DeadHandler(Handler[DeadCommand]):
             return Reply(answer=_shown(found))
         if action == "drop":
             gone = await self._letters.drop({one.name for one in found})
-            return Reply(f"Dropped {_counted(gone)}." if gone else "Nothing was dropped: gone.")
+            return Reply(
+                f"Dropped {_counted(gone)}."
+                if gone
+                else "Nothing was dropped: it is not there now."
+            )
         return await self._resend(found, target, all_of_them=words[0].startswith(ALL))
 
     async def _resend(self, found: Sequence[DeadLetter], to: str, *, all_of_them: bool) -> Reply:
@@ -157,7 +161,9 @@ class DeadHandler(Handler[DeadCommand]):
         if len(left) > MAX_LISTED:
             lines.append(f"and {len(left) - MAX_LISTED} more that were not sent")
         if not lines:
-            lines = ["Nothing was sent: somebody else has taken these letters."]
+            lines = [
+                "Nothing was sent: what /dead listed is not there now. Somebody else may be at it."
+            ]
         kind = ReplyKind.DONE if made.done and not left else ReplyKind.CONFLICT
         return Reply("\n".join(lines), kind=kind)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -14,6 +14,7 @@ from baton.bus.channel import Channel, Delivery, Envelope
 from baton.bus.connect import connect
 from baton.bus.exchanges import DEAD, DEAD_BINDINGS, DEAD_QUEUE, INPUT, Queue, host_key
 from baton.bus.memory.channel import MemoryBus, MemoryChannel
+from baton.bus.memory.delivery import MemoryDelivery
 from baton.bus.messages import Person, Request, State, Update, now
 from baton.errors import InvalidMessage, Unconfirmed
 from bot.dispatch.policy import EnvironmentTable, Policy, Rule
@@ -31,6 +32,40 @@ KEEPER = Policy(
     ],
     {"secret": EnvironmentTable(protected=True)},
 )
+
+
+class SlowlyBack(MemoryChannel):
+    """Puts back what was taken `after` so many seconds."""
+
+    after = 0.05
+
+    async def get(self, queue: Queue, most: int) -> list[MemoryDelivery]:
+        found = await super().get(queue, most)
+        return [cast(MemoryDelivery, Returned(one, self.after)) for one in found]
+
+
+class Returned:
+    """A message that goes back slowly."""
+
+    def __init__(self, delivery: Delivery, after: float) -> None:
+        self._delivery = delivery
+        self._after = after
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._delivery, name)
+
+    async def reject(self, *, requeue: bool) -> None:
+        """Put it back later."""
+
+        async def later() -> None:
+            await asyncio.sleep(self._after)
+            await self._delivery.reject(requeue=requeue)
+
+        LATER.add(asyncio.create_task(later()))
+
+
+LATER: set[asyncio.Task[None]] = set()
+"""What is still to go back."""
 
 
 class Office(Counter):
@@ -302,6 +337,33 @@ async def test_what_cannot_be_followed_says_why(store: Store, words: str, said: 
     assert not reply.ok
     assert said in reply.text
     assert await office.letters() == 2
+
+
+async def test_a_letter_that_was_just_looked_at_is_there(store: Store) -> None:
+    """RabbitMQ puts it back a moment after it was given back. Each look, and what follows it, finds
+    all that the one before found."""
+    office = await Office(
+        store, channel=SlowlyBack("memory://baton@test", on=MemoryBus("x"))
+    ).open()
+    for number in (1, 2):
+        await office.bury(report(f"upd0000{number}"), "nobody asked", "work.reports")
+    assert table(await office.ask("dead"))[0] == "Dead letters: 2"
+    assert (await office.ask("dead retry upd00001")).text == "Sent upd00001 again."
+    assert (await office.ask("dead drop upd00002")).text == "Dropped upd00002."
+    assert await office.letters() == 0
+
+
+async def test_nobody_waits_long_for_what_somebody_else_has_taken(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor is it held back that it is not there."""
+    monkeypatch.setattr("baton.bus.dead_letters.BACK_WITHIN", 0.05)
+    channel = SlowlyBack("memory://baton@test", on=MemoryBus("x"))
+    office = await Office(store, channel=channel).open()
+    await office.bury(report("upd00001"), "nobody asked", "work.reports")
+    channel.after = 60.0
+    reply = await office.ask("dead retry upd00001")
+    assert reply.text.startswith("Nothing was sent: what /dead listed is not there now.")
 
 
 async def test_dead_letters_on_rabbitmq(store: Store, amqp_url: str) -> None:
