@@ -17,7 +17,7 @@ MAX_LINES = 12
 """Lines about the plan and about what has changed, at most."""
 
 
-def hold_lines(job: Job) -> list[str]:
+def hold_lines(job: Job, *, ended: bool) -> list[str]:
     """Return what would change, what has changed since people were asked, who has agreed, and until
     when; nothing for a job that waited for nobody."""
     hold = job.hold
@@ -26,7 +26,7 @@ def hold_lines(job: Job) -> list[str]:
     said = agreed(vote for vote in job.votes if vote.plan == job.plan_digest)
     who = [f"{said[:1].upper()}{said[1:]}."] if said else []
     if hold.opened is not None:
-        return [*who, *_rollout_lines(hold)]
+        return [*who, *_rollout_lines(hold, ended)]
     lines = _limited(plan_lines(job))
     if hold.rollout is not None:
         servers = len(hold.rollout.waves) or _servers_of(job)
@@ -87,11 +87,11 @@ def rollout_buttons(job: Job) -> tuple[Button, ...]:
     return tuple(buttons)
 
 
-def _rollout_lines(hold: Hold) -> list[str]:
+def _rollout_lines(hold: Hold, ended: bool) -> list[str]:
     if hold.rollout is None:
         return []
     waits = [f"Now: {hold.waits.rstrip('.')}."] if hold.waits else []
-    return [*progress_lines(hold.rollout), *waits]
+    return [*progress_lines(hold.rollout, ended=ended), *waits]
 
 
 def _servers_of(job: Job) -> int:

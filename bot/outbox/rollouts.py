@@ -149,7 +149,8 @@ def note(
         state = state.with_question(decision.text, decision.wave, decision.hosts, decision.urgent)
         changed = _with(hold, state, decision.text)
     elif isinstance(decision, Wait):
-        changed = _with(hold, state.without_question(), decision.text)
+        text = "" if decision.running else decision.text
+        changed = _with(hold, state.without_question(), text)
     elif isinstance(decision, Done):
         over = state.without_question().model_copy(update={"over": True})
         changed = _with(hold, over, "")

@@ -127,7 +127,7 @@ def _job_content(
     if job.cancelled_by and not ended:
         summary += f"; cancellation requested by {job.cancelled_by.label}"
     rows: tuple[Row, ...] = ()
-    lines = [*hold_lines(job), *outcome.lines]
+    lines = [*hold_lines(job, ended=ended), *outcome.lines]
     waiting = job_state(runs) is State.HELD and job.hold is not None
     if waiting and job.hold is not None:
         summary = waits_for(job.hold, job.votes, job.plan_digest, len(runs))

@@ -29,10 +29,12 @@ class Open:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """There is nothing to do before something happens, or before `until`. `text` says for what."""
+    """There is nothing to do before something happens, or before `until`. `text` says for what;
+    `running`: for runs that are under way, as everybody sees."""
 
     text: str
     until: datetime | None = None
+    running: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +154,7 @@ def _gate(rollout: Rollout, wave: int, at: datetime) -> Decision | None:
     """Return what the next wave waits for; None if the servers of `wave` are done and well."""
     running = [one for one in rollout.members if one.in_flight]
     if running:
-        return Wait(f"wave {wave}: {_are(running)} still running")
+        return Wait(f"wave {wave}: {_are(running)} still running", running=True)
     seconds = rollout.settings.healthy_for
     if not seconds:
         return None
@@ -206,7 +208,7 @@ def _open(rollout: Rollout, wave: int) -> Decision:
     if hosts:
         return Open(wave, tuple(hosts))
     if any(one.in_flight for one in rollout.members):
-        return Wait(f"wave {wave}: {len(unavailable)} of {limit} unavailable")
+        return Wait(f"wave {wave}: {len(unavailable)} of {limit} unavailable", running=True)
     text = (
         f"{named(sorted(unavailable), 5)} unavailable, and at most {limit} may be: nothing can "
         f"begin. "
@@ -223,7 +225,7 @@ def _last_wave(rollout: Rollout, at: datetime) -> Decision:
 def _after_stop(rollout: Rollout) -> Decision:
     running = [one for one in rollout.members if one.in_flight]
     if running:
-        return Wait(f"stopped; {_are(running)} still running")
+        return Wait(f"stopped; {_are(running)} still running", running=True)
     done = [one for one in rollout.members if one.state is State.SUCCEEDED]
     if not done:
         return Done()

@@ -32,13 +32,13 @@ def planned_words(settings: RolloutSettings, servers: int) -> str:
     return "; ".join(parts)
 
 
-def progress_lines(state: RolloutState) -> list[str]:
-    """Return how far a rollout is that has started: its wave, what is still to begin, and what
-    people or the rollout itself have said."""
+def progress_lines(state: RolloutState, *, ended: bool = False) -> list[str]:
+    """Return how far a rollout is that has started: its wave and what is still to begin, unless all
+    runs have `ended`, and what people or the rollout itself have said."""
     lines = []
     waves = {host: wave for host, wave in state.waves.items() if host not in state.skipped}
     last = max(waves.values(), default=0)
-    if state.wave and last > 1 and not state.over:
+    if state.wave and last > 1 and not ended:
         now = sorted(host for host, wave in waves.items() if wave == state.wave)
         later = sizes_of({host: wave for host, wave in waves.items() if wave > state.wave})
         line = f"Wave {state.wave} of {last}: {named(now, _SHOWN)}."

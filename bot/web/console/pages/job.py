@@ -149,7 +149,7 @@ def _held(job: Job, runs: Sequence[RunRecord]) -> list[str]:
         return []
     waits = job.hold.opened is None and not all_ended(runs)
     words = waits_for(job.hold, job.votes, job.plan_digest, len(runs)) if waits else ""
-    return [*filter(None, [words[:1].upper() + words[1:]]), *hold_lines(job)]
+    return [*filter(None, [words[:1].upper() + words[1:]]), *hold_lines(job, ended=all_ended(runs))]
 
 
 def _votes(job: Job, runs: Sequence[RunRecord]) -> tuple[Button, ...]:
