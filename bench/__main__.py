@@ -17,6 +17,7 @@ PROGRAMS = (
     "growth",
     "signing",
     "gates",
+    "audit",
     "alerts",
     "alerting",
     "schedules",

@@ -1,6 +1,6 @@
-"""Gates: what a decision costs with 500 rules, half of them freezes.
+"""Gates: what a decision costs with 500 rules: who may, freezes, and what people agree to.
 
-Permission, freezes and locks, as they are asked for one deploy that the last rule of each kind is
+Every gate, as they are asked for one deploy to three servers that the last rule of each kind is
 about. First: the patterns have not been matched yet for what is asked.
 """
 
@@ -9,18 +9,25 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime
 
+from baton.bus.facts import Facts
 from baton.bus.messages import Person
 from bench import harness
 from bench.harness import Options, median
+from bot.dispatch.gates.approval import ApprovalGate, ConfirmGate
 from bot.dispatch.gates.freeze import FreezeGate
 from bot.dispatch.gates.freezing.freeze_table import FreezeTable
 from bot.dispatch.gates.freezing.in_force import FreezesInForce
 from bot.dispatch.gates.lock import LockGate
 from bot.dispatch.gates.permission import PermissionGate
+from bot.dispatch.gates.settings import SettingsGate
 from bot.dispatch.gates.situation import Asked, Intent, Situation
+from bot.dispatch.gates.tables import GateTable
 from bot.dispatch.policy import Policy, Rule
 
-RULES = 250
+KINDS = (200, 200, 100)
+"""Rules of the policy, freezes, and rules of what people agree to."""
+LAST = 200
+"""Behind the number of the last rule of each kind."""
 TARGET = 100.0
 """Microseconds of a decision."""
 FRIDAY = datetime(2026, 11, 27, 14, tzinfo=UTC)
@@ -38,21 +45,36 @@ def _freeze(number: int) -> FreezeTable:
     )
 
 
+def _gate(number: int) -> GateTable:
+    where, apps = [f"env-{number}"], [f"app-{number}*"]
+    return GateTable.model_validate(
+        {"environments": where, "apps": apps, "approvals": 1, "of": ["@leads"]}
+    )
+
+
+def _server(environment: str, app: str, number: int) -> Facts:
+    settings = {f"deploy.{app}": f"sha256:{number % 2}"}
+    host = f"web-{number}"
+    return Facts(host=host, environment=environment, apps=(app,), settings=settings)
+
+
 def _rule(number: int) -> Rule:
     where, apps = (f"env-{number}",), (f"app-{number}*",)
-    return Rule(who=(f"U{number:03}",), commands=("deploy",), environments=where, apps=apps)
+    return Rule(who=(f"U{number}",), commands=("deploy",), environments=where, apps=apps)
 
 
 class Gates:
     """The rules, and the last of them asked."""
 
     def __init__(self) -> None:
-        self.policy = Policy([_rule(number) for number in range(RULES)])
-        self.freezes = FreezesInForce([_freeze(number) for number in range(RULES)])
-        last = RULES - 1
-        intent = Intent("deploy", (f"env-{last}",), f"app-{last}")
-        asked = Asked(intent, Person(id=f"U{last:03}", name="ann"))
-        self.situation = Situation(asked, frozenset(), FRIDAY)
+        rules, freezes, gates = ([*range(LAST - count, LAST)] for count in KINDS)
+        self.policy = Policy([_rule(number) for number in rules])
+        self.freezes = FreezesInForce([_freeze(number) for number in freezes])
+        self.rules = [_gate(number) for number in gates]
+        environment, app = f"env-{LAST - 1}", f"app-{LAST - 1}"
+        asked = Asked(Intent("deploy", (environment,), app), Person(id=f"U{LAST - 1}", name="ann"))
+        servers = tuple(_server(environment, app, number) for number in range(3))
+        self.situation = Situation(asked, frozenset(), FRIDAY, servers=servers)
 
     def decide(self) -> float:
         """Return the microseconds of one decision."""
@@ -61,10 +83,17 @@ class Gates:
         about = self.freezes.about(intent.environments, intent.app)
         found = [
             gate.look(self.situation)
-            for gate in (PermissionGate(self.policy), FreezeGate(about), LockGate())
+            for gate in (
+                PermissionGate(self.policy),
+                FreezeGate(about),
+                LockGate(),
+                ApprovalGate(self.rules),
+                ConfirmGate(self.rules),
+                SettingsGate(),
+            )
         ]
         took = time.perf_counter() - start
-        assert [one.ok for one in found] == [True, False, True]
+        assert [one.ok for one in found] == [True, False, True, False, True, True]
         return took * 1e6
 
 
@@ -76,7 +105,7 @@ async def main(options: Options) -> None:
     gates.decide()
     again = median([gates.decide() for _ in range(times)])
     print(f"first decision: {first:.0f} us")
-    harness.verdict(f"decision with {2 * RULES} rules", again, TARGET, unit=" us")
+    harness.verdict(f"decision with {sum(KINDS)} rules", again, TARGET, unit=" us")
 
 
 if __name__ == "__main__":
