@@ -240,11 +240,13 @@ class OutboxMessage:
 @dataclass(frozen=True, slots=True)
 class NewJob:
     """What a request writes in one transaction: the job, its runs, and the messages to be
-    sent. There is none for a run that is held."""
+    sent. There is none for a run that is held. `fences` are the numbers of the last locks of its
+    environments, as the gates saw them; empty if no lock is about it."""
 
     job: Job
     runs: tuple[RunRecord, ...]
     outbox: tuple[OutboxMessage, ...]
+    fences: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Annotated, ClassVar
 
 from pydantic import Field
@@ -24,12 +25,13 @@ from bot.dispatch.builtin import BuiltinCommand, Handler
 from bot.dispatch.context import CommandContext
 from bot.dispatch.dead_letters import ALL, DeadLetters, by_reason, environment_of, meant
 from bot.dispatch.gates.gatekeeper import Gatekeeper
+from bot.dispatch.gates.looked import Looked
 from bot.dispatch.gates.situation import intent_of_order
 from bot.dispatch.live_commands import LiveCommands
 from bot.dispatch.planner import Denied
 from bot.dispatch.policy import AccessRequest, Refusal
 from bot.dispatch.reply import Reply, ReplyKind, started
-from bot.jobs import short_id
+from bot.jobs import Job, short_id
 from bot.store.errors import DatabaseUnavailable
 from bot.store.jobs.ledger import Ledger
 
@@ -213,20 +215,14 @@ class DeadHandler(Handler[DeadCommand]):
         command = self._commands.parse(target)
         if command.reach is Reach.HERE:
             raise UsageError(f"/{command.name} cannot run in place of a letter: no server runs it.")
-        found = await self._gatekeeper.admit(command, context)
-        if isinstance(found, Denied):
-            return await self._audit.refuse(
-                context.invocation, found.refusal, environment=found.environment
-            )
-        new = found.new
-        entry = self._audit.entry(
-            context.invocation,
-            "allowed",
-            f"in place of {letter.name}",
-            job=new.job.id,
-            environment=new.job.environment,
-        )
-        job = await self._ledger.start_job(new, entry)
+        job: Looked | Denied | Job = await self._gatekeeper.admit(command, context)
+        asked = context.invocation
+        if isinstance(job, Looked):
+            entry = self._audit.starting(asked, job.new.job, f"in place of {letter.name}")
+            begin = partial(self._ledger.start_job, entry=entry)
+            job = await self._gatekeeper.start(job, context, begin)
+        if isinstance(job, Denied):
+            return await self._audit.refuse(asked, job.refusal, environment=job.environment)
         self._job_changed(job.id)
         text = f"Started job {short_id(job.id)} in place of {letter.name}"
         try:

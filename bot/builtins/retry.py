@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
 
 from pydantic import Field
@@ -93,15 +94,15 @@ class RetryHandler(Handler[RetryCommand]):
         if isinstance(again, Denied):
             return await self._audit.refuse(asked, again.refusal, job=job)
         note = again.note
-        found = await self._gatekeeper.let_in(again.looked, context)
+        found: Looked | Denied | Job = await self._gatekeeper.let_in(again.looked, context)
+        if isinstance(found, Looked):
+            entry = self._audit.starting(asked, found.new.job)
+            begin = partial(self._ledger.start_job, entry=entry)
+            found = await self._gatekeeper.start(found, context, begin)
         if isinstance(found, Denied):
             return await self._audit.refuse(asked, found.refusal, job=job)
-        new = found.new
-        where = new.job.environment
-        entry = self._audit.entry(asked, "allowed", job=new.job.id, environment=where)
-        begun = await self._ledger.start_job(new, entry)
-        self._job_changed(begun.id)
-        return started(begun.id, note and f"Started job {short_id(begun.id)}. {note}")
+        self._job_changed(found.id)
+        return started(found.id, note and f"Started job {short_id(found.id)}. {note}")
 
     @override
     async def plan(self, command: RetryCommand, context: CommandContext) -> Looked | Denied | None:

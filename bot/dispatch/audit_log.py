@@ -53,6 +53,10 @@ class AuditLog:
             asked.key,
         )
 
+    def starting(self, asked: Invocation, job: Job, reason: str = "") -> AuditEntry:
+        """Count `asked`, and return what is recorded of it with `job`, which it starts."""
+        return self.entry(asked, "allowed", reason, job=job.id, environment=job.environment)
+
     async def write(
         self,
         asked: Invocation,

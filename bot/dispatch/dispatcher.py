@@ -11,6 +11,7 @@ import contextlib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Any, TypeVar
 
 import structlog
@@ -34,6 +35,7 @@ from bot.dispatch.command_form import (
 )
 from bot.dispatch.context import CommandContext, Invocation
 from bot.dispatch.gates.gatekeeper import Gatekeeper
+from bot.dispatch.gates.looked import Looked
 from bot.dispatch.gates.words import Said, read_said
 from bot.dispatch.name_cache import AUDIT_LOOKBACK, NameCache
 from bot.dispatch.plan import Plan
@@ -44,7 +46,7 @@ from bot.dispatch.rate_limiter import PersonRateLimiter
 from bot.dispatch.reply import Reply, ReplyKind, refused, started, unusable
 from bot.dispatch.thread_words import ThreadWords, thread_words
 from bot.dispatch.why import why_reply
-from bot.jobs import AuditEntry, Job, NewJob, Place, short_id
+from bot.jobs import AuditEntry, Job, Place, short_id
 from bot.priority import ForegroundPriority
 from bot.servers.registry import ServerRegistry
 from bot.store.database.column_types import storable
@@ -337,21 +339,20 @@ class CommandDispatcher(Dispatcher):
         handler = self._handlers.get(command.name)
         if handler is not None:
             return await handler.handle(command, context)
-        found = await self._gatekeeper.admit(command, context)
+        found: Looked | Denied | Job = await self._gatekeeper.admit(command, context)
+        asked = context.invocation
+        if isinstance(found, Looked):
+            entry = self._audit.starting(asked, found.new.job)
+            begin = partial(self._ledger.start_job, entry=entry)
+            found = await self._gatekeeper.start(found, context, begin)
         if isinstance(found, Denied):
             refusal = found.refusal
             await self._audit.write_or_log(
-                context.invocation, refusal.verdict, refusal.text, environment=found.environment
+                asked, refusal.verdict, refusal.text, environment=found.environment
             )
             return refused(refusal)
-        return await self._start_job(found.new, context.invocation)
-
-    async def _start_job(self, new: NewJob, asked: Invocation) -> Reply:
-        environment = new.job.environment
-        entry = self._audit.entry(asked, "allowed", job=new.job.id, environment=environment)
-        job = await self._ledger.start_job(new, entry)
-        self._job_changed(job.id)
-        return started(job.id)
+        self._job_changed(found.id)
+        return started(found.id)
 
     def _blindness_note(self, error: UsageError) -> str:
         """Return a line that says since when we hear no server, if `error` may be due to that."""

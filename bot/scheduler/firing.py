@@ -110,8 +110,7 @@ class ScheduleFirer:
         job = replace(found.new.job, under=day_of(schedule, nominal), hidden=quiet)
         new = replace(found.new, job=job)
         step = record_start(schedule, nominal, new.job.id, now, by)
-        where = new.job.environment
-        entry = self._audit.entry(asked, "allowed", job=new.job.id, environment=where)
+        entry = self._audit.starting(asked, new.job)
         return Fired(build_change(step, now, nominal, ask=(new, entry), shown=not quiet), step)
 
 

@@ -6,7 +6,7 @@ gates. Nothing starts a job beside it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -25,14 +25,23 @@ from bot.dispatch.gates.lock import LockGate
 from bot.dispatch.gates.looked import Looked
 from bot.dispatch.gates.permission import PermissionGate
 from bot.dispatch.gates.settings import SettingsGate
-from bot.dispatch.gates.situation import Asked, Gate, Intent, Situation, intent_of, servers_of
+from bot.dispatch.gates.situation import (
+    Asked,
+    Gate,
+    Intent,
+    Situation,
+    intent_of,
+    intent_of_job,
+    servers_of,
+)
 from bot.dispatch.gates.tables import GateTable
 from bot.dispatch.gates.waves import WavesGate
 from bot.dispatch.planner import Denied, Planner, title_of
 from bot.dispatch.policy import Refusal
 from bot.dispatch.protocol import GroupLookup
-from bot.jobs import CONSOLE, NewJob, OutboxMessage, Place
+from bot.jobs import CONSOLE, Job, NewJob, OutboxMessage, Place
 from bot.store import Store
+from bot.store.jobs.new_jobs import Overtaken
 from bot.store.safety.broken_freezes import BrokenFreeze
 from bot.store.safety.lock_store import InForce
 
@@ -80,7 +89,7 @@ class Gatekeeper:
         intent = intent_of(command, found.job.environment, hosts, found.job.title)
         force = await self._in_force(intent)
         findings = await self._ask_gates(_asked(intent, context), context.groups, force)
-        return Looked(_fenced(found, force.numbers), findings)
+        return Looked(_fenced(found, intent, force.numbers), findings)
 
     async def admit(
         self, command: Command, context: CommandContext, only: Collection[str] | None = None
@@ -103,6 +112,30 @@ class Gatekeeper:
                 log.warning("a freeze is broken, and no channel hears of it", said=item.text)
             await self._broken.record(item, channels)
         return found
+
+    async def start(
+        self,
+        found: Looked,
+        context: CommandContext,
+        begin: Callable[[NewJob], Awaitable[Job]],
+    ) -> Job | Denied:
+        """Return the job of `found`, which was let in, once `begin` has written it into the ledger.
+        If somebody has taken a lock meanwhile all gates are asked again. Raises
+        DatabaseUnavailable."""
+        while True:
+            try:
+                return await begin(found.new)
+            except Overtaken:
+                again = await self.let_in(await self._look_again(found.new, context), context)
+            if isinstance(again, Denied):
+                return again
+            found = again
+
+    async def _look_again(self, new: NewJob, context: CommandContext) -> Looked:
+        intent = intent_of_job(new.job, [run.host for run in new.runs], changes=True)
+        force = await self._in_force(intent)
+        findings = await self._ask_gates(_asked(intent, context), context.groups, force)
+        return Looked(_fenced(new, intent, force.numbers), findings)
 
     async def broken_by(self, job: str) -> BrokenFreeze | None:
         """Return which freezes were broken for `job`, and why; None if none was."""
@@ -219,12 +252,15 @@ def _channels(place: Place, loud: Place | None) -> tuple[Place, ...]:
     return (*here, loud)
 
 
-def _fenced(new: NewJob, numbers: Mapping[str, int]) -> NewJob:
+def _fenced(new: NewJob, intent: Intent, numbers: Mapping[str, int]) -> NewJob:
     """Return `new` with the number of the last lock of its environment in each request: a server
-    that has seen a newer one refuses it."""
-    if not numbers:
+    that has seen a newer one refuses it. The ledger takes it as long as these are the last ones."""
+    if not intent.changes:
         return new
-    return replace(new, outbox=tuple(_numbered(each, numbers) for each in new.outbox))
+    fences = {each: numbers.get(each, 0) for each in intent.environments}
+    return replace(
+        new, outbox=tuple(_numbered(each, numbers) for each in new.outbox), fences=fences
+    )
 
 
 def _numbered(sending: OutboxMessage, numbers: Mapping[str, int]) -> OutboxMessage:

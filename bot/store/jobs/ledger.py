@@ -55,7 +55,8 @@ class Ledger:
         """Start a job: write its row, runs, outbox and audit entry, together with all jobs that
         wait to be started.
 
-        If its key exists already nothing is written, and the existing job is returned.
+        If its key exists already nothing is written, and the existing job is returned. Raises
+        Overtaken if somebody has taken a lock there since the gates were asked.
         """
         return await self._starts.submit((new, entry))
 
@@ -73,7 +74,7 @@ class Ledger:
                 return [error]
             # one of them cannot be written: the others must be
             return [result for one in starts for result in await self._start_all([one])]
-        self.changes.announce({job.id for job in started})
+        self.changes.announce({one.id for one in started if isinstance(one, Job)})
         return started
 
     async def drained(self) -> None:

@@ -96,6 +96,25 @@ def numbers(connection: Connection, environments: Sequence[str]) -> dict[str, in
     return {row.environment: row.number for row in connection.execute(statement)}
 
 
+def hold_numbers(connection: Connection, environments: Sequence[str]) -> dict[str, int]:
+    """Return the last number of each of these environments. Until the transaction ends nobody takes
+    a lock there."""
+    if connection.dialect.name == "sqlite":  # whoever writes is alone
+        return numbers(connection, environments)
+    shared = select(fences).where(fences.c.environment.in_(environments))
+    shared = shared.order_by(fences.c.environment).with_for_update(read=True)
+    found = {row.environment: row.number for row in connection.execute(shared)}
+    missing = sorted({*environments} - {*found})
+    if missing:  # no lock was ever taken there: without a row there is nothing to hold
+        rows = [{"environment": each, "number": 0} for each in missing]
+        fresh = upsert(connection, fences).on_conflict_do_nothing(
+            index_elements=[fences.c.environment]
+        )
+        connection.execute(fresh, rows)
+        found |= {row.environment: row.number for row in connection.execute(shared)}
+    return found
+
+
 def take_turn(
     connection: Connection, environment: str, clock: Callable[[Connection], datetime]
 ) -> tuple[Step, datetime]:

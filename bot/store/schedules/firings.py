@@ -121,10 +121,13 @@ def ended(connection: Connection, limit: int) -> tuple[list[EndedFiring], dict[s
 
 
 def commit(connection: Connection, changes: Sequence[Change]) -> list[bool]:
-    """Make each change whose schedule was not changed meanwhile. Raises FiredTwice."""
+    """Make each change whose schedule was not changed meanwhile, and before whose job nobody has
+    taken a lock. Raises FiredTwice."""
+    late = new_jobs.overtaken(connection, [new for one in changes for new, _ in one.jobs])
     # in one order, so that two bots never wait for each other in a circle
     order = sorted(range(len(changes)), key=lambda at: changes[at].schedule.id)
-    taken = {at: _take(connection, changes[at]) for at in order}
+    free = {at for at in order if not any(new.job.key in late for new, _ in changes[at].jobs)}
+    taken = {at: at in free and _take(connection, changes[at]) for at in order}
     mine = [changes[at] for at in order if taken[at]]
     starts = [start for change in mine for start in change.jobs]
     if starts:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from baton.bus.messages import Person, Request
+from baton.bus.messages import Person, Request, new_id
 from baton.errors import UsageError
 from bot.builtins.locking.words import parse_lock
 from bot.dispatch.reply import Reply, ReplyKind
-from bot.locks import Scope
+from bot.jobs import AuditEntry, Job, NewJob
+from bot.locks import Lock, Scope
+from bot.schedules.change import Change
 from bot.schedules.posts import ScheduleNotice
 from bot.store import Store
 from tests.bot.build import ANN, OPS
@@ -210,3 +213,99 @@ async def test_who_may_not_change_servers_may_not_lock_them(store: Store) -> Non
     )
     assert reply.kind is ReplyKind.REFUSED
     assert 'commands = ["lock"]' in reply.text
+
+
+class Between:
+    """Somebody takes a lock between what the gates said and the write of the job, `times` times."""
+
+    def __init__(self, office: Office, scope: Scope, owner: Person, times: int = 1) -> None:
+        self._office = office
+        self._scope = scope
+        self._owner = owner
+        self.times = times
+        self._commits = office.store.schedules.commit
+        self._starts = office.store.ledger.start_job
+
+    async def _lock(self) -> None:
+        if self.times:
+            self.times -= 1
+            now, key = self._office.clock.now, new_id()
+            until = now + timedelta(hours=1)
+            await self._office.store.locks.ask(
+                Lock(key, key, self._scope, self._owner, OPS, "migration", now, until)
+            )
+
+    async def start_job(self, new: NewJob, entry: AuditEntry) -> Job:
+        await self._lock()
+        return await self._starts(new, entry)
+
+    async def commit(self, changes: Sequence[Change]) -> list[bool]:
+        if any(change.jobs for change in changes):
+            await self._lock()
+        return await self._commits(changes)
+
+
+@pytest.fixture
+def between(office: Office, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Between]:
+    def made(scope: Scope, owner: Person = BEN, times: int = 1) -> Between:
+        it = Between(office, scope, owner, times)
+        monkeypatch.setattr(office.store.ledger, "start_job", it.start_job)
+        monkeypatch.setattr(office.store.schedules, "commit", it.commit)
+        return it
+
+    return made
+
+
+async def test_a_lock_that_is_taken_between_the_gates_and_the_start_is_seen(
+    office: Office, between: Callable[..., Between]
+) -> None:
+    """The ledger looks at the number again, and the gates are asked once more: the refusal is that
+    of the lock, nothing starts, and the audit log says what became of it."""
+    taken = between(Scope("prod", "shop"))
+    reply = await ask(office, "ship shop prod")
+    assert (reply.kind, taken.times) == (ReplyKind.REFUSED, 0)
+    assert reply.text.startswith("Locked: shop in prod, by ben")
+    assert await office.store.ledger.outbox() == []
+    assert await office.store.ledger.recent() == []
+    (entry,) = await office.store.audit.recent()
+    assert (entry.verdict, entry.reason) == ("refused", reply.text)
+
+
+@pytest.mark.parametrize(
+    ("scope", "owner"), [(Scope("prod", "blog"), BEN), (Scope("prod", "shop"), ANN)]
+)
+async def test_one_that_does_not_stop_it_gives_its_number(
+    office: Office, between: Callable[..., Between], scope: Scope, owner: Person
+) -> None:
+    """One of another app, or their own: it starts once, under the newest number."""
+    between(scope, owner)
+    reply = await ask(office, "ship shop prod")
+    assert reply.ok, reply.text
+    assert await fence(office.store) == 1
+    assert len(await office.store.ledger.recent()) == 1
+
+
+async def test_what_is_run_again_is_looked_at_again(
+    office: Office, between: Callable[..., Between]
+) -> None:
+    """Every way to a job goes by the ledger's look: /retry too, and the same request twice is the
+    job that there is, whatever was locked since."""
+    first = await ask(office, "ship shop prod")
+    await office.store.ledger.cancel(first.job, ANN, office.clock.now)
+    between(Scope("prod", "shop"))
+    again = await ask(office, f"retry {first.job}")
+    assert again.text.startswith("Locked: shop in prod, by ben")
+    assert len(await office.store.ledger.recent()) == 1
+
+
+async def test_a_schedule_fires_not_into_a_lock_that_was_just_taken(
+    office: Office, between: Callable[..., Between]
+) -> None:
+    """It stays due, and its next look skips."""
+    schedule = await office.scheduled("ship shop prod every 10m overlap allow")
+    taken = between(Scope("prod", "shop"))
+    await office.passes(700, every=60)
+    (firing,) = await office.history(schedule)
+    assert (firing.verdict, taken.times) == ("skipped", 0)
+    assert firing.reason.startswith("Locked: shop in prod, by ben")
+    assert await office.store.ledger.outbox() == []

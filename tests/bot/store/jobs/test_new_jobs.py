@@ -5,10 +5,16 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
-from baton.bus.messages import State
+import pytest
+from sqlalchemy import Connection, text
+from sqlalchemy.util import await_only
+
+from baton.bus.messages import State, new_id
 from bot.jobs import AuditEntry, NewJob
+from bot.locks import Lock, Scope
 from bot.store import Store
 from bot.store.jobs.audit_entries import AuditFilter
+from bot.store.jobs.new_jobs import Overtaken, overtaken
 from tests.bot.store.build import (
     BEN,
     CHANNEL,
@@ -176,3 +182,69 @@ async def test_what_an_ask_began_is_found_by_its_key(store: Store) -> None:
     assert await store.audit.first_of("slack:C1/1.0") is None
     assert await store.audit.first_of("slack:C1/2.0") == begun
     assert await store.audit.first_of("slack:C1/3.0") is None
+
+
+def lock(environment: str, app: str | None = None) -> Lock:
+    """One that ben takes."""
+    key, end = new_id(), later(3600)
+    return Lock(key, key, Scope(environment, app), BEN, CHANNEL, "migration", T0, end, 3600.0)
+
+
+async def test_a_job_before_which_somebody_took_a_lock_is_not_written(
+    store: Store, other: Store
+) -> None:
+    """Nothing of it is, and those that share its transaction are. The same request again, whose job
+    there is, gets that job."""
+    late = replace(deploy("web-1"), fences={"prod": 0})
+    early = replace(deploy("web-2"), fences={"staging": 0})
+    looks = ping("web-3")
+    await other.locks.ask(lock("prod"))
+    starts = (store.ledger.start_job(each, entry(each)) for each in (late, early, looks))
+    found = await asyncio.gather(*starts, return_exceptions=True)
+    assert isinstance(found[0], Overtaken)
+    assert found[1:] == [early.job, looks.job]
+    assert await store.ledger.job(late.job.id) is None
+    assert len(await store.audit.recent()) == 2
+    now = replace(late, fences={"prod": 1})
+    assert await store.ledger.start_job(now, entry(now)) == now.job
+    await other.locks.ask(lock("prod", "blog"))
+    assert await store.ledger.start_job(late, entry(late)) == now.job
+
+
+@pytest.mark.parametrize("before", [False, True])
+async def test_nobody_takes_a_lock_while_a_job_is_written(
+    postgres_database: str, before: bool
+) -> None:
+    """Of the ledger's look at the number and of a lock one comes first, for certain: also if no
+    lock was ever taken there."""
+    store, other = await Store.open(postgres_database), await Store.open(postgres_database)
+    if before:
+        taken = (await store.locks.ask(lock("prod"))).lock
+        await store.locks.release(taken.scope, taken.owner, CHANNEL.directory)
+    looked, written, order = asyncio.Event(), asyncio.Event(), []
+    new = replace(deploy("web-1"), fences={"prod": int(before)})
+
+    def work(connection: Connection) -> None:
+        assert overtaken(connection, [new]) == set()
+        looked.set()
+        await_only(written.wait())
+        order.append("written")
+
+    async def take() -> None:
+        await other.locks.ask(lock("prod"))
+        order.append("locked")
+
+    async def somebody_waits() -> bool:
+        waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+        found = await store._database.read(lambda connection: connection.execute(waiting).scalar())
+        return bool(found)
+
+    writing = asyncio.create_task(store._database.write(work))
+    await looked.wait()
+    taking = asyncio.create_task(take())
+    while not await somebody_waits():
+        assert not taking.done()
+    written.set()
+    await asyncio.gather(writing, taking)
+    assert order == ["written", "locked"]
+    await asyncio.gather(store.close(), other.close())
