@@ -62,6 +62,21 @@ def how(signers: Iterable[Signers]) -> str:
     return f"approve with: baton approve JOB --sign{passkey}"
 
 
+def uncounted(signers: Sequence[Signers], given: Approval) -> str:
+    """Return why no server counts `given`, as a sentence; empty if one does, or none counts any."""
+    if not signers or any(one.signed([given]) for one in signers):
+        return ""
+    if given.passkey is not None and any(given.key in one.of for one in signers):
+        where = given.passkey.origin
+        return (
+            f"No server of it counts a passkey that is used on {where}: see `origins` in its file."
+        )
+    return (
+        f"No server of it counts the key {given.key}: its line must be in `of` of [[allow.approve]]"
+        " in their files."
+    )
+
+
 def signers_of(servers: Iterable[Facts], command: str, app: str | None) -> tuple[Signers, ...]:
     """Return whose signatures `servers` count for `command`."""
     same: dict[tuple[int, tuple[tuple[str, str], ...], tuple[str, ...]], list[str]] = {}

@@ -22,6 +22,7 @@ from bot.dispatch.policy import Refusal, place_label
 from bot.dispatch.reply import Reply, ReplyKind
 from bot.holds import ANYBODY, Approvals, Hold, Verdict, Vote, tally, waits_for
 from bot.jobs import Job, RunRecord, last_attempts, short_id
+from bot.signers import uncounted
 from bot.store.jobs.ledger import Ledger
 from bot.store.safety.held_jobs import HeldChange
 from bot.waiting import became, named
@@ -112,10 +113,11 @@ class VoteHandler(Handler[VoteCommand]):
             return Reply(text, kind=ReplyKind.CONFLICT, job=job.id)
         if plan and not job.plan_digest.removeprefix("sha256:").startswith(plan):
             return Reply(_changed(job), kind=ReplyKind.CONFLICT, job=job.id)
+        note = ""
         if isinstance(command, ApproveCommand) and command.signature:
-            await self._keep_signature(job, command.signature, asked.at)
+            note = await self._keep_signature(job, job.hold, command.signature, asked.at)
         if anew:
-            text = f"Signed: {named(job)} goes on, if nothing else keeps its next wave."
+            text = f"Signed: {named(job)} goes on, if nothing else keeps its next wave.{note}"
             return Reply(text, job=job.id)
         vote = Vote(
             asked.asker,
@@ -132,18 +134,18 @@ class VoteHandler(Handler[VoteCommand]):
             raise UsageError(f"The job {short_id(job.id)} is no longer kept.", field="job")
         if voted.counted:
             self._job_changed(job.id)
-            return Reply(_counted(voted.job, voted.runs, verdict), job=job.id)
+            return Reply(_counted(voted.job, voted.runs, verdict) + note, job=job.id)
         if voted.job.hold is None or not _takes_votes(voted.job.hold, voted.runs, asked.at):
             return Reply(became(voted.job, voted.runs), kind=ReplyKind.CONFLICT, job=job.id)
         if voted.before is not None:
             done = "approved" if verdict is Verdict.APPROVE else "confirmed"
             text = f"You have already {done} {named(job)}: {_waits(voted.job, voted.runs)}."
-            return Reply(text, job=job.id)
+            return Reply(text + note, job=job.id)
         return Reply(_changed(job), kind=ReplyKind.CONFLICT, job=job.id)
 
-    async def _keep_signature(self, job: Job, signature: str, at: datetime) -> None:
-        """Keep somebody's signature with what `job` waits for. Raises UsageError if it is not one
-        of its plan."""
+    async def _keep_signature(self, job: Job, hold: Hold, signature: str, at: datetime) -> str:
+        """Keep somebody's signature with what `job` waits for; return why it counts nowhere, if so.
+        Raises UsageError if it is not one of its plan."""
         try:
             if not Plan.model_validate(job.plan).fits:
                 raise ValueError("the plan is too long to be signed: ask for fewer servers at once")
@@ -158,6 +160,8 @@ class VoteHandler(Handler[VoteCommand]):
 
         if await self._ledger.change_held(job.id, signed, at):
             self._job_changed(job.id)
+        note = uncounted(hold.signers, approval)
+        return note and f" {note}"
 
     async def _answer_ended(
         self, job: Job, runs: Sequence[RunRecord], context: CommandContext

@@ -10,20 +10,21 @@ import pytest
 from baton.agent.trust.allow import AllowTable, reported
 from baton.bus.facts import ApproveFacts, Facts
 from baton.bus.messages import State, now
-from baton.bus.signing.approval import Approval, approval
+from baton.bus.signing.approval import Approval, approval, approved_text, write_token
 from baton.bus.signing.private_key import PrivateKey
 from bot.app.bot import Bot
 from bot.dispatch.gates.tables import GateTable
 from bot.dispatch.reply import Reply
 from bot.holds import waits_for
 from bot.outbox.holding import LOOK_AGAIN
-from bot.signers import signers_of, unsigned
+from bot.signers import signers_of, uncounted, unsigned
 from tests.bot.build import ANN
-from tests.bot.outbox.test_holding import BEA, CEM, PROD, World
+from tests.bot.outbox.test_holding import BEA, CEM, DAN, PROD, World
 from tests.bot.outbox.test_rollouts import HOSTS
 from tests.bot.outbox.test_rollouts import World as Rolling
 from tests.bot.outbox.test_signed_approvals import KEYS, token
 from tests.bot.world import Agent, Stage
+from tests.support.authenticator import Authenticator
 from tests.support.wait import until
 
 LINES = [key.public.line for key in KEYS.values()]
@@ -148,6 +149,32 @@ def test_it_counts_as_a_server_does() -> None:
     late = unsigned([found], [by(bea), by(cem, 25)], at)
     assert "1 of 2" in late
     assert "those of more than 24 hours ago do not count" in late
+
+
+async def test_who_signs_with_a_key_that_nobody_counts_reads_so(world: World) -> None:
+    """Their line is missing in the files of the servers: nobody else would tell them."""
+    dan, job = PrivateKey.new("dan"), await world.job((await world.says(ANN, "ship shop prod")).job)
+    at = now().replace(microsecond=0)
+    text = dan.sign(approved_text(job.plan_digest, at))
+    word = write_token(approval(job.plan_digest, at, dan.public, text), dan.public)
+    said = await world.says(DAN, f"approve {job.id} --signature {word}")
+    assert said.text.startswith("Approved: ")
+    assert f"No server of it counts the key {dan.public.fingerprint}: its line" in said.text
+
+
+def test_a_passkey_counts_on_the_pages_that_servers_name() -> None:
+    """As they look at it themselves."""
+    key = Authenticator("bea")
+    table = {"approve": {"of": [key.public.line]}}
+    facts = Facts(
+        host="web-1", environment="prod", approve=reported(AllowTable.model_validate(table).approve)
+    )
+    signers = signers_of([facts], "ship", "shop")
+    good = key.approves("sha256:0", now())
+    bad = key.approves("sha256:0", now(), origin="https://baton.example.com:8443")
+    assert (unsigned(signers, [good]), uncounted(signers, good)) == ("", "")
+    assert "or with a passkey on its page" in unsigned(signers, [bad])
+    assert "a passkey that is used on https://baton.example.com:8443" in uncounted(signers, bad)
 
 
 def test_rules_that_do_not_fit_into_a_heartbeat_are_left_out() -> None:
