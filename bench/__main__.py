@@ -18,6 +18,7 @@ PROGRAMS = (
     "signing",
     "gates",
     "audit",
+    "rollout",
     "alerts",
     "alerting",
     "schedules",
