@@ -26,7 +26,7 @@ from bot.dispatch.context import CommandContext
 from bot.dispatch.dead_letters import ALL, DeadLetters, by_reason, environment_of, meant
 from bot.dispatch.gates.gatekeeper import Gatekeeper
 from bot.dispatch.gates.looked import Looked
-from bot.dispatch.gates.situation import intent_of_order
+from bot.dispatch.gates.situation import order_of
 from bot.dispatch.live_commands import LiveCommands
 from bot.dispatch.planner import Denied
 from bot.dispatch.policy import AccessRequest, Refusal
@@ -188,7 +188,11 @@ class DeadHandler(Handler[DeadCommand]):
         refusal = await self._authorizer.refusal(requests, asker, groups)
         if refusal is not None or not sends:
             return refusal
-        orders = {intent_of_order(each) for one in found for each in self._orders(one, to)}
+        orders = {
+            order_of(each, one.message if isinstance(one.message, Request) else None)
+            for one in found
+            for each in self._orders(one, to)
+        }
         return await self._gatekeeper.refusal(sorted(orders, key=str), context)
 
     def _orders(self, letter: DeadLetter, to: str) -> set[AccessRequest]:

@@ -21,7 +21,7 @@ from bot.dispatch.gates.approval import ApprovalGate, ConfirmGate
 from bot.dispatch.gates.finding import Finding, Refused, first_refusal, holds
 from bot.dispatch.gates.freeze import FreezeGate
 from bot.dispatch.gates.freezing.in_force import FreezesInForce
-from bot.dispatch.gates.lock import LockGate
+from bot.dispatch.gates.lock import LockGate, meets, overtaken
 from bot.dispatch.gates.looked import Looked
 from bot.dispatch.gates.permission import PermissionGate
 from bot.dispatch.gates.settings import SettingsGate
@@ -29,6 +29,7 @@ from bot.dispatch.gates.situation import (
     Asked,
     Gate,
     Intent,
+    Order,
     Situation,
     intent_of,
     intent_of_job,
@@ -40,6 +41,7 @@ from bot.dispatch.planner import Denied, Planner, title_of
 from bot.dispatch.policy import Refusal
 from bot.dispatch.protocol import GroupLookup
 from bot.jobs import CONSOLE, Job, NewJob, OutboxMessage, Place
+from bot.locks import Lock
 from bot.store import Store
 from bot.store.jobs.new_jobs import Overtaken
 from bot.store.safety.broken_freezes import BrokenFreeze
@@ -141,14 +143,18 @@ class Gatekeeper:
         """Return which freezes were broken for `job`, and why; None if none was."""
         return await self._broken.of_job(job)
 
-    async def refusal(self, intents: Collection[Intent], context: CommandContext) -> Refusal | None:
-        """Return why whoever asks may not start one of `intents`; None if no gate refuses any. For
-        what starts without a job: a request that is sent again."""
-        for intent in intents:
-            findings = await self.findings(_asked(intent, context), context.groups)
+    async def refusal(self, orders: Collection[Order], context: CommandContext) -> Refusal | None:
+        """Return why whoever asks may not have one of `orders` sent; None if no gate refuses any.
+        For what starts without a job: a request that is sent again, as it was."""
+        for order in orders:
+            asked = _asked(order.intent, context)
+            findings = await self.findings(asked, context.groups)
             refused = first_refusal(findings)
             if refused is not None:
                 return refused.refusal
+            newer = await self._newer_lock(order, asked)
+            if newer is not None:
+                return Refusal(overtaken(order.intent, newer))
             for held in holds(findings):
                 return Refusal(f"{held.text} What is sent again waits for nobody: ask for it anew.")
         return None
@@ -165,6 +171,17 @@ class Gatekeeper:
         after that has a higher one. Raises DatabaseUnavailable."""
         force = await self._in_force(asked.intent)
         return await self._ask_gates(asked, groups, force), force.numbers
+
+    async def _newer_lock(self, order: Order, asked: Asked) -> Lock | None:
+        """Return a lock of somebody else that came after `order` was asked for: servers know its
+        number only if something was sent under it."""
+        if order.fence is None or not order.intent.changes:
+            return None
+        for environment in order.intent.environments:
+            for lock in await self._locks.after(environment, order.fence):
+                if meets(lock, order.intent) and not lock.owned_by(asked.asker, asked.directory):
+                    return lock
+        return None
 
     async def _in_force(self, intent: Intent) -> InForce:
         """Return the locks where `intent` changes something."""

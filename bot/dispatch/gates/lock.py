@@ -14,7 +14,7 @@ class LockGate(Gate):
         """Return the lock of somebody else that it meets, if there is one."""
         if not situation.intent.changes:
             return Open("lock", "It only looks: no lock is about it.")
-        met = [lock for lock in situation.locks if lock.held and _meets(lock, situation.intent)]
+        met = [lock for lock in situation.locks if lock.held and meets(lock, situation.intent)]
         others = [lock for lock in met if not _own(lock, situation)]
         if others:
             last = max(others, key=lambda lock: lock.until)
@@ -30,8 +30,17 @@ def scopes_of(intent: Intent) -> tuple[Scope, ...]:
     return tuple(Scope(each, intent.app, intent.hosts) for each in intent.environments)
 
 
-def _meets(lock: Lock, intent: Intent) -> bool:
+def meets(lock: Lock, intent: Intent) -> bool:
+    """Return whether `lock` is of something that `intent` changes."""
     return any(lock.scope.overlaps(scope) for scope in scopes_of(intent))
+
+
+def overtaken(intent: Intent, lock: Lock) -> str:
+    """Return why what was asked for before `lock` is not sent after it."""
+    return (
+        f"{lock.owner.label} took the lock of {lock.scope.label} (“{lock.reason}”) after this was "
+        f"asked for, and servers would not know it: ask for {intent.title or intent.command} anew."
+    )
 
 
 def _own(lock: Lock, situation: Situation) -> bool:

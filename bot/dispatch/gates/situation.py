@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Protocol
 
 from baton.bus.facts import Facts
-from baton.bus.messages import Person
+from baton.bus.messages import Person, Request
 from baton.command import Command, KnownServer
 from bot.dispatch.gates.finding import Finding
 from bot.dispatch.policy import AccessRequest
@@ -57,11 +57,23 @@ def intent_of_job(job: Job, hosts: Iterable[str], changes: bool) -> Intent:
     return Intent(job.command, environments, job.app, frozenset(hosts), changes, job.title)
 
 
-def intent_of_order(asked: AccessRequest) -> Intent:
-    """Return what a request without a job of its own is to start, such as a dead letter."""
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Something without a job of its own that is to be sent to servers, such as a dead letter.
+    `fence` is the number of the last lock when it was asked for; None if it is no request of
+    Baton's."""
+
+    intent: Intent
+    fence: int | None = None
+
+
+def order_of(asked: AccessRequest, request: Request | None = None) -> Order:
+    """Return what needs the right `asked` for: `request`, if it is one."""
     where = (asked.environment,) if asked.environment else ()
     title = " ".join(filter(None, (asked.command, asked.app, asked.environment)))
-    return Intent(asked.command, where, asked.app, changes=asked.changes, title=title)
+    hosts = frozenset([request.host] if request is not None and request.host else [])
+    intent = Intent(asked.command, where, asked.app, hosts, asked.changes, title)
+    return Order(intent, None if request is None else request.fence or 0)
 
 
 def servers_of(intent: Intent, servers: Iterable[KnownServer]) -> tuple[Facts, ...]:

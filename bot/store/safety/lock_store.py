@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from sqlalchemy import Connection, delete
+from sqlalchemy import Connection, delete, select
 
 from baton.bus.messages import Person
 from bot.locks import (
@@ -26,6 +26,7 @@ from bot.store.database.database_clock import DatabaseClock
 from bot.store.database.transactions import Database
 from bot.store.jobs.changes import JobChanges
 from bot.store.safety.lock_rows import (
+    lock_of,
     lock_of_key,
     numbers,
     open_locks,
@@ -35,6 +36,9 @@ from bot.store.safety.lock_rows import (
 from bot.store.tables.lock_tables import locks
 
 T = TypeVar("T")
+
+MOST_AFTER = 1_000
+"""Locks that are looked through for one that came after something was asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +181,14 @@ class LockStore:
             return None
         due = [lock.due for lock in found.locks if lock.held or lock.seconds is None]
         return max(0.0, (min(due) - found.now).total_seconds()) if due else None
+
+    async def after(self, environment: str, number: int) -> list[Lock]:
+        """Return the locks of `environment` that came after the one with this number, also those
+        that have ended, the newest first."""
+        later = (locks.c.environment == environment, locks.c.number > number)
+        statement = select(locks).where(*later).order_by(locks.c.number.desc()).limit(MOST_AFTER)
+        rows = await self._database.read(lambda connection: connection.execute(statement).all())
+        return [lock_of(row) for row in rows]
 
     async def prune(self, before: datetime) -> None:
         """Remove locks that ended before `before`."""

@@ -19,7 +19,9 @@ from baton.bus.messages import Person, Request, State, Update, now
 from baton.errors import InvalidMessage, Unconfirmed
 from bot.dispatch.policy import EnvironmentTable, Policy, Rule
 from bot.dispatch.reply import ReplyKind
+from bot.locks import Lock, Scope
 from bot.store import Store
+from tests.bot.build import ANN, OPS
 from tests.bot.counter import BEN, Counter, table
 from tests.support.queues import first_of
 from tests.support.wait import until
@@ -112,7 +114,13 @@ def fields(envelope: Envelope) -> dict[str, Any]:
     }
 
 
-def order(name: str = "0rder001", *, environment: str = "prod", seconds: float = 300.0) -> Envelope:
+def order(
+    name: str = "0rder001",
+    *,
+    environment: str = "prod",
+    seconds: float = 300.0,
+    fence: int | None = None,
+) -> Envelope:
     return to_envelope(
         Request(
             id=name,
@@ -123,6 +131,7 @@ def order(name: str = "0rder001", *, environment: str = "prod", seconds: float =
             host="web-1",
             deadline=now() + timedelta(seconds=seconds),
             requester=Person(id="U_ANN"),
+            fence=fence,
         )
     )
 
@@ -239,6 +248,52 @@ async def test_a_letter_is_sent_again_to_where_it_was_for(store: Store) -> None:
     assert again.headers.get("baton-resent") == "1"
     assert "baton-reason" not in again.headers
     assert await office.letters() == 0
+
+
+@pytest.mark.parametrize(
+    ("scope", "owner", "sent"),
+    [
+        (Scope("prod", "shop"), BEN, False),
+        (Scope("prod"), BEN, False),
+        (Scope("prod", "shop", frozenset({"web-1"})), BEN, False),
+        (Scope("prod", "shop", frozenset({"web-2"})), BEN, True),
+        (Scope("prod", "blog"), BEN, True),
+        (Scope("prod", "shop"), ANN, True),
+    ],
+)
+@pytest.mark.parametrize("ended", [False, True])
+async def test_a_lock_that_came_after_it_stops_a_request(
+    store: Store, scope: Scope, owner: Person, *, sent: bool, ended: bool
+) -> None:
+    """It is sent as it was, with the number of the lock at that time or with none, which servers
+    compare only with what they have seen. So a lock of somebody else that came since stops it, even
+    if it has ended, for the server that it is for. It can be asked for anew."""
+    office = await Office(store).open()
+    await office.bury(order(), "it died", "host.web-1")
+    lock = Lock("l1", "l1", scope, owner, OPS, "migration", now(), now() + timedelta(hours=1))
+    await store.locks.ask(lock)
+    if ended:
+        await store.locks.release(scope, owner, "slack")
+    reply = await office.ask("dead retry 0rder001")
+    if sent:
+        assert reply.text == "Sent 0rder001 again."
+        return
+    assert reply.kind is ReplyKind.REFUSED
+    assert ("Locked: " if not ended else "ben took the lock of ") in reply.text
+    assert await office.letters() == 1
+    anew = await office.ask("dead retry 0rder001 as /ship shop prod")
+    assert anew.ok is ended, anew.text
+
+
+async def test_a_request_under_the_last_lock_is_sent_again(store: Store) -> None:
+    """What came before it is no reason."""
+    office = await Office(store).open()
+    scope = Scope("prod", "shop")
+    lock = Lock("l1", "l1", scope, BEN, OPS, "migration", now(), now() + timedelta(hours=1))
+    await store.locks.ask(lock)
+    await store.locks.release(scope, BEN, "slack")
+    await office.bury(order(fence=1), "it died", "host.web-1")
+    assert (await office.ask("dead retry 0rder001")).text == "Sent 0rder001 again."
 
 
 async def test_all_of_a_reason_are_sent_or_dropped(store: Store) -> None:
