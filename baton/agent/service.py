@@ -61,7 +61,7 @@ class Service:
             None if prober is None else ProbeConsumer(channel, server, prober, signer)
         )
         self.survey_consumer = SurveyConsumer(
-            channel, server, {one.consumer_name: one for one in consumers}, signer
+            channel, server, {one.consumer_name: one for one in consumers}, signer, self._allowance
         )
         self.manager = ConsumerManager(
             channel,

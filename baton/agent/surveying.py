@@ -12,6 +12,7 @@ from typing import Any
 import structlog
 
 from baton.agent.output import key_of
+from baton.agent.trust.allowance import Allowance
 from baton.bus.api import API, time_to_live
 from baton.bus.channel import Channel
 from baton.bus.exchanges import OUTPUT
@@ -34,7 +35,8 @@ LONGEST = 60.0
 
 class SurveyConsumer:
     """The consumer of surveys asks that of `consumers` which would do it, and reports what it
-    says, signed by `signer`."""
+    says, signed by `signer`. What `allowance` allows nobody is reported as that: people should not
+    approve what would be refused."""
 
     def __init__(
         self,
@@ -42,7 +44,9 @@ class SurveyConsumer:
         server: Server,
         consumers: Mapping[str, Consumer[Any]],
         signer: Signer = UNSIGNED,
+        allowance: Allowance | None = None,
     ) -> None:
+        self._allowance = allowance or Allowance()
         self._api = API(channel, signer)
         self._server = server
         self._consumers = consumers
@@ -94,6 +98,8 @@ class SurveyConsumer:
             return SurveyFacts(problem=f"{survey.command} is not installed on this server")
         try:
             command = consumer.command.from_arguments(survey.arguments)
+            if forbidden := self._allowance.never(command):
+                return SurveyFacts(problem=forbidden)
             return await consumer.survey(command)
         except BatonError as error:  # what it says would be the reason of its refusal
             return SurveyFacts(problem=str(error))

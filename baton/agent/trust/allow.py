@@ -15,7 +15,6 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, Field, ValidationInfo, field_validator
 
 from baton.bus.facts import MAX_RULES, MAX_RULES_SIZE, ApproveFacts
-from baton.bus.messages import Request
 from baton.bus.signing.passkey import ApproverLines, Passkey
 from baton.command import Command
 from baton.settings import Table
@@ -111,15 +110,14 @@ class AllowTable(Table):
 
 
 def disallowed(
-    table: AllowTable, request: Request, command: Command, where: Callable[[str], str]
+    table: AllowTable, command: Command, requester: str | None, where: Callable[[str], str]
 ) -> str:
-    """Return why `request` for `command` is not allowed; empty if it is. `where` returns the place
-    of a key of the table, `agent.toml, line 12`."""
+    """Return why `command` is not allowed to `requester`; empty if it is. Without one it is about
+    what is asked alone. `where` returns the place of a key of the table, `agent.toml, line 12`."""
     kind = type(command)
-    found: list[Looked] = [
-        ("commands", request.command, table.commands, "the command"),
-        ("requesters", request.requester.id, table.requesters, "whoever asks,"),
-    ]
+    found: list[Looked] = [("commands", kind.name, table.commands, "the command")]
+    if requester is not None:
+        found.append(("requesters", requester, table.requesters, "whoever asks,"))
     app = command.target.app
     if app is not None or (kind.changes and "app" in kind.model_fields):
         found.append(("apps", app or "", table.apps, "the app"))

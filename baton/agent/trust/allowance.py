@@ -40,7 +40,11 @@ class Allowance:
 
     def forbidden(self, request: Request, command: Command) -> str:
         """Return why `request` for `command` is not allowed here; empty if it is."""
-        return disallowed(self._table, request, command, self._place)
+        return disallowed(self._table, command, request.requester.id, self._place)
+
+    def never(self, command: Command) -> str:
+        """Return why `command` is allowed here to nobody; empty if it is to somebody."""
+        return disallowed(self._table, command, None, self._place)
 
     async def unapproved(
         self, request: Request, command: Command, host: str, journal: Spent, at: datetime

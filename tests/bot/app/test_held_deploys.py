@@ -4,7 +4,7 @@ what is deployed, or nothing."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,8 @@ import pytest
 
 from baton.agent.journal import MemoryJournal
 from baton.agent.service import Service
+from baton.agent.trust.allow import AllowTable
+from baton.agent.trust.allowance import Allowance
 from baton.bus.messages import Person, State, new_id
 from baton.consumer import Extension
 from baton.extensions import Commands
@@ -56,7 +58,9 @@ class Shop:
         await self.bot.start()
         await self.stage.knows(self.bot, "web-1", "web-2")
 
-    async def start(self, host: str, **settings: Any) -> None:
+    async def start(
+        self, host: str, *, allow: Mapping[str, Any] | None = None, **settings: Any
+    ) -> None:
         table = {
             "path": str(self.folder / host),
             "repository": str(self.repository.path),
@@ -67,7 +71,13 @@ class Shop:
         server = Server("prod", fqdn=host, app_names=("shop",))
         consumer = DeployConsumer(server, shop)
         service = Service(
-            self.stage.channel(), server, [consumer], MemoryJournal(), heartbeat=0.2, drain=1.0
+            self.stage.channel(),
+            server,
+            [consumer],
+            MemoryJournal(),
+            heartbeat=0.2,
+            drain=1.0,
+            allowance=Allowance(AllowTable.model_validate(allow or {}), "agent.toml"),
         )
         self.agents[host] = (service, asyncio.create_task(service.run()))
 
@@ -165,3 +175,16 @@ async def test_a_commit_that_is_gone_is_refused(shop: Shop) -> None:
     assert {run.state for run in found[1]} == {State.REFUSED}
     assert found[1][0].text.startswith("The commit that was approved is not there any more")
     assert not (shop.folder / "web-1" / "current").exists()
+
+
+async def test_what_a_server_allows_nobody_is_in_the_plan(shop: Shop) -> None:
+    """People read it before they approve, and not once it is refused; the other server deploys."""
+    await shop.stop("web-2")
+    await shop.start("web-2", allow={"refs": ["v*"], "requesters": ["U_BEA"]})
+    id = await shop.asked("deploy shop prod --ref main")
+    reason = "the version “main” is not allowed on this server, which allows v*"
+    await until(lambda: f"(web-2): {reason} (agent.toml: [allow] refs)" in shop.shown(id))
+    await shop.says(BEA, f"approve {id}")
+    await shop.stage.told(id)
+    states = await shop.stage.states(id)
+    assert states == {"web-1": State.SUCCEEDED, "web-2": State.REFUSED}
