@@ -4,7 +4,7 @@ otherwise. The servers are pretended, so that each test says how their runs end.
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 import pytest
@@ -55,8 +55,8 @@ class World:
         self.clock = Clock()
         self.agents: dict[str, Agent] = {}
 
-    async def begin(self, *gates: GateTable, hosts: tuple[str, ...] = HOSTS) -> Bot:
-        for host in hosts:
+    async def begin(self, *gates: GateTable, **options: Any) -> Bot:
+        for host in HOSTS:
             self.agents[host] = await self.stage.agent(host, waits=True)
         self.bot = a_bot(
             self.stage.store,
@@ -66,12 +66,13 @@ class World:
             commands=COMMANDS,
             gates=gates,
             clock=self.clock,
+            **options,
         )
         self.stage.bots.append(self.bot)
         await self.bot.start()
         for agent in self.agents.values():
             await agent.beat()
-        await self.stage.knows(self.bot, *hosts)
+        await self.stage.knows(self.bot, *HOSTS)
         return self.bot
 
     async def says(self, text: str, person: Any = ANN, groups: Any = no_groups) -> Reply:
@@ -101,7 +102,11 @@ class World:
 
     async def later(self, **passed: float) -> None:
         """Let that much time pass; the servers are well."""
-        self.clock.at += timedelta(**passed)
+        await self.at(self.clock.at + timedelta(**passed))
+
+    async def at(self, moment: datetime) -> None:
+        """Let it be that moment; the servers are well."""
+        self.clock.at = moment
         for agent in self.agents.values():
             await agent.beat()
         self.bot.held_jobs.wake()

@@ -188,8 +188,8 @@ def test_rules_that_do_not_fit_into_a_heartbeat_are_left_out() -> None:
 class Waves(Rolling):
     """A bot, and servers that go in waves and count one signature of bea's or cem's."""
 
-    async def begin(self, *gates: GateTable, hosts: tuple[str, ...] = HOSTS) -> Bot:
-        made = await super().begin(*gates, hosts=hosts)
+    async def begin(self, *gates: GateTable, **options: Any) -> Bot:
+        made = await super().begin(*gates, **options)
         for agent in self.agents.values():
             await count(made, agent, rules(1))
         return made
