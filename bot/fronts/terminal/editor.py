@@ -101,7 +101,9 @@ class Editor:
 
     async def talk(self) -> int:
         """Take commands until the user exits. Return the exit code."""
-        with patch_stdout(raw=True):
+        # also between two prompts: with its own line editing the terminal would lose a Ctrl-C that
+        # is typed while a command is answered, and show what was typed as if it were output
+        with patch_stdout(raw=True), self._session.input.raw_mode():
             # before the prompt begins: it asks the terminal where the cursor is, and what was
             # printed above it before the answer came would be scrolled out
             self._waiting += self._chat.welcome
