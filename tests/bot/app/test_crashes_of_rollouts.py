@@ -29,7 +29,7 @@ pytestmark = [
 ]
 
 HOSTS = tuple(f"web-{number}" for number in range(1, 7))
-SEEDS = int(os.environ.get("BATON_SEEDS", "6"))
+SEEDS = int(os.environ.get("BATON_SEEDS", "3"))
 FIRST = int(os.environ.get("BATON_FIRST_SEED", "0"))
 LIMIT = 2
 """Servers that may be unavailable at a time: a wave."""
