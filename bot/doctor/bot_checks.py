@@ -30,7 +30,7 @@ from bot.doctor.console_checks import console
 from bot.doctor.database_checks import database
 from bot.doctor.probe_checks import probes
 from bot.doctor.rule_checks import freezes, rules
-from bot.doctor.signing_checks import of_agents, own_keys
+from bot.doctor.signing_checks import of_agents, of_passkeys, own_keys
 from bot.doctor.slack_checks import slack, strangers
 from bot.settings import BotSettings, load_bot
 
@@ -100,6 +100,8 @@ async def _on_the_bus(
         for finding in await agents(channel, facts=facts):
             yield finding
         for finding in of_agents(settings.signing, keys, facts.values()):
+            yield finding
+        for finding in of_passkeys(settings.web.url, facts.values()):
             yield finding
         for finding in probes(alerts.probe if alerts and facts else (), facts):
             yield finding

@@ -89,6 +89,25 @@ def of_agents(
     return found
 
 
+def of_passkeys(url: str, agents: Iterable[Facts]) -> list[CheckResult]:
+    """Check whether `agents` that count passkeys count those that are used on the console at
+    `url`."""
+    elsewhere = sorted(
+        (one.host, ", ".join(rule.origins))
+        for one in agents
+        for rule in one.approve
+        if rule.origins and url not in rule.origins
+    )
+    if not elsewhere:
+        return []
+    hosts, pages = named(list(dict.fromkeys(host for host, _ in elsewhere)), 3), elsewhere[0][1]
+    text = (
+        f"passkeys of this console ({url or 'it has no url'}) do not count on {hosts}: {pages} do"
+    )
+    fix = "set [web] url to that address, or origins in [[allow.approve]] of these agents to this."
+    return [warn(WHAT, text, fix)]
+
+
 def _knows_none(agent: Facts, keys: Sequence[PublicKey]) -> bool:
     known = agent.signing.keys if agent.signing is not None else ()
     return not any(key.fingerprint in known for key in keys)

@@ -146,7 +146,7 @@ PUSH: Mapping[str, Any] = {"signing": {**REQUIRE["signing"], "push": [CI.public.
 FIELDS = {"package": "print", "version": "1", "uri": "http://x"}
 
 
-async def pushed(signer: Signer, queue: str = "reports") -> Envelope:
+async def pushed(signer: Signer, queue: str = "reports", package: str = "print") -> Envelope:
     """What `baton push` puts on the bus."""
     sent: list[Envelope] = []
 
@@ -154,7 +154,7 @@ async def pushed(signer: Signer, queue: str = "reports") -> Envelope:
         async def publish(self, exchange: str, key: str, envelope: Envelope, **more: Any) -> None:
             sent.append(envelope)
 
-    await push(cast(Channel, Kept()), queue, FIELDS, signer)
+    await push(cast(Channel, Kept()), queue, {**FIELDS, "package": package}, signer)
     return sent[0]
 
 
@@ -207,3 +207,20 @@ async def test_a_build_request_of_another_queue_or_time_is_no_job(
             await put(stage, await pushed(SIGNER))
             assert reason in await buried(stage)
         assert life.runner.started == []
+
+
+async def test_a_build_request_that_is_parked_is_verified_again(stage: Stage) -> None:
+    """Whichever worker looks at it next. A copy that claims to be parked is no other job."""
+    async with stage.working(**PUSH) as life:
+        life.runner.blocked = {"block": 1}
+        sent = await pushed(SIGNER, package="block")
+        await put(stage, sent)
+        await until(lambda: life.runner.ended)
+        await until(lambda: not life.service.taking.active)
+        stage.time.advance(5.1)
+        await until(lambda: len(life.runner.ended) == 2)
+        headers = {**sent.headers, "baton-look": "1", "baton-job": "another"}
+        await put(stage, replace(sent, headers=headers))
+        await publish(stage, work_key("reports"), last := request())
+        await until(lambda: stage.end(last))
+        assert len(life.runner.started) == 3

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from baton.agent.settings import AgentSettings
-from baton.bus.facts import Facts, SigningFacts
+from baton.bus.facts import ApproveFacts, Facts, SigningFacts
 from baton.bus.signing.private_key import PrivateKey
 from baton.bus.signing.public_key import PublicKey
 from bot.doctor.check_result import Mark
-from bot.doctor.signing_checks import of_agent, of_agents, own_keys
+from bot.doctor.signing_checks import of_agent, of_agents, of_passkeys, own_keys
 from bot.settings import SigningTable
 
 OLD, NEW = PrivateKey.new("old"), PrivateKey.new("new")
@@ -86,4 +86,18 @@ def test_doubts_of_agents_are_told() -> None:
     table = SigningTable.model_validate({"agents": {"web-9": OLD.public.line}})
     assert said([OLD.public], server("web-1", "require", OLD), table=table)[-1] == (
         "note [signing.agents] has keys of servers that did not respond: web-9"
+    )
+
+
+def test_a_console_whose_passkeys_do_not_count_is_named() -> None:
+    """Its address has another port, or another name, than servers look for."""
+    page = "https://baton.example.com"
+    rule = ApproveFacts(need=1, of={"SHA256:x": "bea"}, origins=(page,))
+    counting = Facts(host="web-1", environment="prod", approve=(rule, rule))
+    other = ApproveFacts(need=1, of={"SHA256:y": "cem"})
+    agents = [counting, Facts(host="web-2", environment="prod", approve=(other,))]
+    assert of_passkeys(page, agents) == []
+    (found,) = of_passkeys(f"{page}:8443", agents)
+    assert found.text == (
+        f"passkeys of this console ({page}:8443) do not count on web-1: {page} do"
     )

@@ -6,6 +6,7 @@ import base64
 import re
 import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -126,3 +127,34 @@ def test_what_somebody_changed_or_made_up_does_not_count() -> None:
     nowhere = Passkey(b"\4" + b"1" * 64, SITE, "bea")
     made_up = good.model_copy(update={"key": nowhere.fingerprint})
     assert "it is not signed with" in counted(made_up, nowhere)[1]
+
+
+@pytest.mark.parametrize("key", [BEA, EDA])
+def test_no_byte_of_it_can_be_another(key: Authenticator) -> None:
+    """Of what the authenticator and the browser said, and of the signature."""
+    good = key.approves(PLAN, now())
+    assert good.passkey is not None
+    ring = ApproverRing([key.public], [PAGE])
+
+    def changed(text: str) -> Iterator[str]:
+        raw = base64.b64decode(text)
+        for place in range(len(raw)):
+            other = raw[:place] + bytes([raw[place] ^ 1]) + raw[place + 1 :]
+            yield base64.b64encode(other).decode()
+        yield base64.b64encode(raw[:-1]).decode()
+        yield base64.b64encode(raw + b" ").decode()
+
+    passkey = good.passkey
+    others = [
+        *(good.model_copy(update={"signature": one}) for one in changed(good.signature)),
+        *(
+            good.model_copy(update={"passkey": passkey.model_copy(update={name: one})})
+            for name in ("authenticator", "client")
+            for one in changed(getattr(passkey, name))
+        ),
+    ]
+    assert len(others) > 250
+    for one in others:
+        found = ring.counted(PLAN, [one], now())
+        assert not found.keys
+        assert len(found.doubts) == 1
