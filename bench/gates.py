@@ -21,13 +21,15 @@ from bot.dispatch.gates.lock import LockGate
 from bot.dispatch.gates.permission import PermissionGate
 from bot.dispatch.gates.settings import SettingsGate
 from bot.dispatch.gates.situation import Asked, Intent, Situation
-from bot.dispatch.gates.tables import GateTable
+from bot.dispatch.gates.tables import GateRules, GateTable
+from bot.dispatch.gates.waves import WavesGate
 from bot.dispatch.policy import Policy, Rule
 
 KINDS = (200, 200, 100)
 """Rules of the policy, freezes, and rules of what people agree to."""
 LAST = 200
 """Behind the number of the last rule of each kind."""
+HOSTS = frozenset({"web-0", "web-1", "web-2"})
 TARGET = 100.0
 """Microseconds of a decision."""
 FRIDAY = datetime(2026, 11, 27, 14, tzinfo=UTC)
@@ -70,9 +72,11 @@ class Gates:
         rules, freezes, gates = ([*range(LAST - count, LAST)] for count in KINDS)
         self.policy = Policy([_rule(number) for number in rules])
         self.freezes = FreezesInForce([_freeze(number) for number in freezes])
-        self.rules = [_gate(number) for number in gates]
+        self.rules = GateRules([_gate(number) for number in gates])
         environment, app = f"env-{LAST - 1}", f"app-{LAST - 1}"
-        asked = Asked(Intent("deploy", (environment,), app), Person(id=f"U{LAST - 1}", name="ann"))
+        asked = Asked(
+            Intent("deploy", (environment,), app, HOSTS), Person(id=f"U{LAST - 1}", name="ann")
+        )
         servers = tuple(_server(environment, app, number) for number in range(3))
         self.situation = Situation(asked, frozenset(), FRIDAY, servers=servers)
 
@@ -81,19 +85,21 @@ class Gates:
         start = time.perf_counter()
         intent = self.situation.intent
         about = self.freezes.about(intent.environments, intent.app)
+        rules = self.rules.about(intent.command, intent.environments, intent.app)
         found = [
             gate.look(self.situation)
             for gate in (
                 PermissionGate(self.policy),
                 FreezeGate(about),
                 LockGate(),
-                ApprovalGate(self.rules),
-                ConfirmGate(self.rules),
+                ApprovalGate(rules),
+                ConfirmGate(rules),
+                WavesGate(rules),
                 SettingsGate(),
             )
         ]
         took = time.perf_counter() - start
-        assert [one.ok for one in found] == [True, False, True, False, True, True]
+        assert [one.ok for one in found] == [True, False, True, False, True, True, True]
         return took * 1e6
 
 

@@ -25,7 +25,7 @@ from bot.dispatch.dispatcher import CommandDispatcher
 from bot.dispatch.gates.freezing.in_force import FreezesInForce
 from bot.dispatch.gates.gatekeeper import Gatekeeper
 from bot.dispatch.gates.start_check import StartCheck
-from bot.dispatch.gates.tables import GateTable
+from bot.dispatch.gates.tables import GateRules, GateTable
 from bot.dispatch.gates.undoing import Undoing
 from bot.dispatch.live_commands import LiveCommands
 from bot.dispatch.people import Directories
@@ -112,12 +112,12 @@ def assemble_dispatch(
     settings, `audit_channel` hears who breaks one. `locks_changed` is called when a lock is
     another.
     """
-    freezes = freezes or FreezesInForce()
+    freezes, rules = freezes or FreezesInForce(), GateRules(gates)
     audit, people, letters = AuditLog(store.audit), Directories(), DeadLetters(channel)
     authorizer = Authorizer(policy, commands)
-    planner = Planner(servers, authorizer, source, gates)
+    planner = Planner(servers, authorizer, source, rules)
     gatekeeper = Gatekeeper(
-        planner, authorizer, store, servers, clock, gates, freezes, audit_channel
+        planner, authorizer, store, servers, clock, rules, freezes, audit_channel
     )
     firer = ScheduleFirer(commands, gatekeeper, audit, people, clock)
     scheduler = Scheduler(store.schedules, firer, people, job_changed, on_result)

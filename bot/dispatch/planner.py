@@ -17,7 +17,7 @@ from bot.dispatch.authorizer import Authorizer
 from bot.dispatch.context import CommandContext, Invocation
 from bot.dispatch.gates.finding import Finding, GateName, first_refusal
 from bot.dispatch.gates.holding import held_if_ruled
-from bot.dispatch.gates.tables import GateTable
+from bot.dispatch.gates.tables import GateRules
 from bot.dispatch.policy import Refusal, access_requests
 from bot.jobs import MIN_SEND_WINDOW, Job, NewJob, OutboxMessage, RunRecord
 from bot.servers.inventory import select_servers
@@ -46,7 +46,7 @@ class Denied:
 
 class Planner:
     """Plans jobs for the servers that `known` knows, as far as `authorizer` lets people ask for
-    them. `source` is this bot, as it signs its requests. What one of `gates` matches is held
+    them. `source` is this bot, as it signs its requests. What one of `rules` is about is held
     until people agree."""
 
     def __init__(
@@ -54,12 +54,12 @@ class Planner:
         known: Known,
         authorizer: Authorizer,
         source: str,
-        gates: Sequence[GateTable] = (),
+        rules: GateRules | None = None,
     ) -> None:
         self._known = known
         self._authorizer = authorizer
         self._source = source
-        self._gates = gates
+        self._rules = rules or GateRules()
 
     async def authorize_and_plan(
         self, command: Command, context: CommandContext, only: Collection[str] | None = None
@@ -86,8 +86,9 @@ class Planner:
         hosts = {run.host for run in new.runs}
         meant = [server.facts for server in servers if server.facts.host in hosts]
         signers = signers_of(meant, command.name, command.target.app)
+        rules = self._rules.about(command.name, new.job.environment.split(", "), command.target.app)
         return held_if_ruled(
-            new, command, self._gates, signers, asked.at, whole=whole, said=context.rollout
+            new, command, rules, signers, asked.at, whole=whole, said=context.rollout
         )
 
     async def _plan_anywhere(

@@ -15,7 +15,8 @@ from bot.signers import how
 
 
 class ApprovalGate(Gate):
-    """Says whose approval `rules` ask for, and whose signatures the servers count."""
+    """Says whose approval `rules`, which are about the ask, want, and whose signatures the servers
+    count."""
 
     def __init__(self, rules: Sequence[GateTable]) -> None:
         self._rules = rules
@@ -35,7 +36,7 @@ class ApprovalGate(Gate):
 
 
 class ConfirmGate(Gate):
-    """Says whether the one who asks has to confirm it, by `rules`."""
+    """Says whether the one who asks has to confirm it, by `rules`, which are about the ask."""
 
     def __init__(self, rules: Sequence[GateTable]) -> None:
         self._rules = rules
@@ -53,5 +54,5 @@ class ConfirmGate(Gate):
 def _of(rules: Sequence[GateTable], intent: Intent) -> tuple[bool, tuple[Approvals, ...]]:
     if not intent.changes:
         return False, ()
-    confirm, approvals, _ = rules_of(rules, intent.command, intent.environments, intent.app)
+    confirm, approvals, _ = rules_of(rules)
     return confirm, approvals

@@ -35,7 +35,7 @@ from bot.dispatch.gates.situation import (
     intent_of_job,
     servers_of,
 )
-from bot.dispatch.gates.tables import GateTable
+from bot.dispatch.gates.tables import GateRules
 from bot.dispatch.gates.waves import WavesGate
 from bot.dispatch.planner import Denied, Planner, title_of
 from bot.dispatch.policy import Refusal
@@ -61,7 +61,7 @@ class Gatekeeper:
         store: Store,
         known: Known,
         clock: Callable[[], datetime] = now,
-        rules: Sequence[GateTable] = (),
+        rules: GateRules | None = None,
         freezes: FreezesInForce | None = None,
         loud: Place | None = None,
     ) -> None:
@@ -72,7 +72,7 @@ class Gatekeeper:
         self._broken = store.broken_freezes
         self._freezes = freezes or FreezesInForce()
         self._clock = clock
-        self._rules = rules
+        self._rules = rules or GateRules()
         self._loud = loud
 
     async def look(
@@ -192,14 +192,16 @@ class Gatekeeper:
     async def _ask_gates(
         self, asked: Asked, groups: GroupLookup, force: InForce
     ) -> tuple[Finding, ...]:
+        intent = asked.intent
+        rules = self._rules.about(intent.command, intent.environments, intent.app)
         gates: Sequence[Gate] = (
             PermissionGate(self._authorizer.policy),
-            FreezeGate(self._freezes.about(asked.intent.environments, asked.intent.app)),
+            FreezeGate(self._freezes.about(intent.environments, intent.app)),
             LockGate(),
-            ApprovalGate(self._rules),
-            ConfirmGate(self._rules),
+            ApprovalGate(rules),
+            ConfirmGate(rules),
             SettingsGate(),
-            WavesGate(self._rules),
+            WavesGate(rules),
         )
         servers = servers_of(asked.intent, self._known.servers())
         situation = Situation(asked, frozenset(), self._clock(), force.locks, servers)

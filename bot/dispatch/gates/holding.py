@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from baton.bus.messages import Request, State
 from baton.bus.plans import SurveyFacts, make_plan, plan_digest
 from baton.command import Command, Reach
-from bot.dispatch.gates.tables import EXPIRES, GateTable, matching
+from bot.dispatch.gates.tables import EXPIRES, GateTable
 from bot.holds import Approvals, Hold
 from bot.jobs import Job, NewJob
 from bot.rollout.settings import RolloutSettings, strictest
@@ -18,11 +18,10 @@ from bot.signers import Signers
 
 
 def rules_of(
-    gates: Sequence[GateTable], command: str, environments: Collection[str], app: str | None
+    found: Sequence[GateTable],
 ) -> tuple[bool, tuple[Approvals, ...], float]:
-    """Return whether the asker has to confirm `command`, whose approvals it needs, and after how
-    many seconds it ends by itself: the shortest time of all rules that match."""
-    found = matching(gates, command, environments, app)
+    """Return whether the asker of what these rules are about has to confirm it, whose approvals it
+    needs, and after how many seconds it ends by itself: the shortest time of them all."""
     needs: dict[tuple[str, ...], int] = {}
     for gate in found:
         if gate.approvals:
@@ -45,21 +44,21 @@ def rollout_by(
 def held_if_ruled(
     new: NewJob,
     command: Command,
-    gates: Sequence[GateTable],
+    rules: Sequence[GateTable],
     signers: tuple[Signers, ...],
     at: datetime,
     *,
     whole: bool,
     said: RolloutSettings | None = None,
 ) -> NewJob:
-    """Return `new` as it is written into the ledger: held, and nothing sent, if a rule asks people
-    first, if its servers count signatures, those of `signers`, or if it goes in waves, by a rule or
-    as whoever asks has `said`. `whole` says that it is for all servers that its words mean."""
+    """Return `new` as it is written into the ledger: held, and nothing sent, if one of `rules`,
+    which are about it, asks people first, if its servers count signatures, those of `signers`, or
+    if it goes in waves, by a rule or as whoever asks has `said`. `whole` says that it is for all
+    servers that its words mean."""
     if not command.changes:
         return new
-    where = new.job.environment.split(", ")
-    confirm, approvals, expires = rules_of(gates, command.name, where, new.job.app)
-    rollout = _rollout(new, command, gates, said)
+    confirm, approvals, expires = rules_of(rules)
+    rollout = _rollout(new, command, rules, said)
     if not confirm and not approvals and not signers and rollout is None:
         return new
     hold = Hold(
@@ -80,15 +79,14 @@ def held_if_ruled(
 
 
 def _rollout(
-    new: NewJob, command: Command, gates: Sequence[GateTable], said: RolloutSettings | None
+    new: NewJob, command: Command, rules: Sequence[GateTable], said: RolloutSettings | None
 ) -> RolloutState | None:
     """Return how `command` goes through its servers; None if nobody said anything of that. What
     nothing takes back does not go back by itself."""
     if command.reach is not Reach.EACH:
         return None
-    where, undo = new.job.environment.split(", "), bool(command.undo())
-    found = matching(gates, command.name, where, new.job.app)
-    settings = rollout_by(found, said, len(new.runs))
+    undo = bool(command.undo())
+    settings = rollout_by(rules, said, len(new.runs))
     if settings is None:
         return None
     if not undo:

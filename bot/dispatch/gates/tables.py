@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from fnmatch import fnmatchcase
 from typing import Annotated
 
 from pydantic import BeforeValidator, Field, model_validator
 
 from baton.timing import durations
-from bot.dispatch.policy import EVERYBODY, ShellPattern, Who
+from bot.dispatch.policy import EVERYBODY, MAX_REMEMBERED, ShellPattern, Who
 from bot.rollout.settings import RolloutSettings
 
 DAY = 86_400.0
@@ -69,11 +69,26 @@ class GateTable(RolloutSettings):
         )
 
 
-def matching(
-    gates: Sequence[GateTable], command: str, environments: Collection[str], app: str | None
-) -> list[GateTable]:
-    """Return those of `gates` that are about `command`."""
-    return [gate for gate in gates if gate.matches(command, environments, app)]
+class GateRules:
+    """The rules of `tables`."""
+
+    def __init__(self, tables: Iterable[GateTable] = ()) -> None:
+        self._tables = tuple(tables)
+        self._about: dict[tuple[str, tuple[str, ...], str | None], tuple[GateTable, ...]] = {}
+
+    def about(
+        self, command: str, environments: Collection[str], app: str | None
+    ) -> tuple[GateTable, ...]:
+        """Return those that are about `command`. Patterns are matched once for what is asked
+        again."""
+        key = (command, tuple(environments), app)
+        found = self._about.get(key)
+        if found is None:
+            if len(self._about) >= MAX_REMEMBERED:
+                self._about.clear()
+            found = tuple(one for one in self._tables if one.matches(command, environments, app))
+            self._about[key] = found
+        return found
 
 
 def _any(patterns: Sequence[str], text: str) -> bool:

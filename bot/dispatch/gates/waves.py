@@ -9,12 +9,13 @@ from typing_extensions import override
 from bot.dispatch.gates.finding import Finding, Open
 from bot.dispatch.gates.holding import rollout_by
 from bot.dispatch.gates.situation import Gate, Situation
-from bot.dispatch.gates.tables import GateTable, matching
+from bot.dispatch.gates.tables import GateTable
 from bot.rollout.words import planned_words
 
 
 class WavesGate(Gate):
-    """Says in which waves a job goes, by `rules` and by what was said with it."""
+    """Says in which waves a job goes, by `rules`, which are about it, and by what was said with
+    it."""
 
     def __init__(self, rules: Sequence[GateTable]) -> None:
         self._rules = rules
@@ -23,9 +24,10 @@ class WavesGate(Gate):
     def look(self, situation: Situation) -> Finding:
         """Return that it is open, and the waves."""
         intent = situation.intent
-        found = matching(self._rules, intent.command, intent.environments, intent.app)
         servers = len(intent.hosts)
-        settings = rollout_by(found, situation.asked.rollout, servers) if intent.changes else None
+        settings = (
+            rollout_by(self._rules, situation.asked.rollout, servers) if intent.changes else None
+        )
         if settings is None or not servers:
             return Open("waves", "It goes in no waves: all of its servers begin at once.")
         return Open("waves", f"It goes by rollout: {planned_words(settings, servers)}.")
