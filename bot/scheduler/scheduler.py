@@ -24,7 +24,7 @@ from bot.schedules.decisions import (
     record_end,
     record_failure_to_start,
 )
-from bot.schedules.posts import ScheduleNotice, day_of
+from bot.schedules.posts import ChannelNotice, day_of
 from bot.schedules.schedule import ResultHandling, Schedule, ScheduleResult
 from bot.store.errors import DatabaseUnavailable
 from bot.store.schedules.firings import EndedFiring
@@ -198,7 +198,7 @@ class Scheduler:
         posts = change.posts
         if handling.handled and change.schedule.status != "paused":
             # that it is paused is more than that it failed: somebody must resume it
-            posts = tuple(post for post in posts if not isinstance(post, ScheduleNotice))
+            posts = tuple(post for post in posts if not isinstance(post, ChannelNotice))
         return replace(change, posts=posts, operation=handling.operation)
 
 

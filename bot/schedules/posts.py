@@ -1,4 +1,5 @@
-"""The posts of a schedule: one a day, with the results in its thread, and notices. Pure."""
+"""What is said in channels beside the jobs: of a schedule one post a day, with the results in its
+thread, and notices, of schedules, locks, broken freezes and the audit log. Pure."""
 
 from __future__ import annotations
 
@@ -16,7 +17,7 @@ _COUNTED = ("succeeded", "unsuccessful", "failed", "refused", "missed", "skipped
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Shown:
-    """A post about a schedule of `owner`, which is called `title`. `since` is when it was made,
+    """A post about something of `owner`, which is called `title`. `since` is when it was made,
     `reported` whether the chat shows it as it is, and `revision` counts its changes."""
 
     id: str
@@ -46,14 +47,14 @@ class ScheduleDay(_Shown):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ScheduleNotice(_Shown):
-    """A message about a schedule, in the channel."""
+class ChannelNotice(_Shown):
+    """A message in a channel that nothing changes afterwards."""
 
     text: str
     state: State
 
 
-SchedulePost = ScheduleDay | ScheduleNotice
+SchedulePost = ScheduleDay | ChannelNotice
 
 
 def day_of(schedule: Schedule, nominal: datetime) -> str:
@@ -79,24 +80,32 @@ def day_post(schedule: Schedule, nominal: datetime, now: datetime) -> ScheduleDa
     )
 
 
-def notice_post(
-    schedule: Schedule, text: str, good: bool, mark: str, now: datetime
-) -> ScheduleNotice:
-    """Return a notice for the channel; the same `mark` is posted once."""
-    return ScheduleNotice(
-        id=_id(f"{schedule.id}!{mark}"),
-        place=schedule.place,
-        owner=schedule.owner,
-        title=schedule.title,
+def channel_notice(
+    mark: str, place: Place, owner: Person, title: str, text: str, good: bool, now: datetime
+) -> ChannelNotice:
+    """Return a notice for the channel of `place`; the same `mark` is posted once."""
+    return ChannelNotice(
+        id=_id(mark),
+        place=place,
+        owner=owner,
+        title=title,
         since=now,
         text=text,
         state=State.SUCCEEDED if good else State.FAILED,
     )
 
 
+def notice_post(
+    schedule: Schedule, text: str, good: bool, mark: str, now: datetime
+) -> ChannelNotice:
+    """Return a notice of `schedule`; the same `mark` of it is posted once."""
+    its = f"{schedule.id}!{mark}"
+    return channel_notice(its, schedule.place, schedule.owner, schedule.title, text, good, now)
+
+
 def render(post: SchedulePost) -> Post:
     """Return the chat message for `post`."""
-    if isinstance(post, ScheduleNotice):
+    if isinstance(post, ChannelNotice):
         return Post(post.id, NoticeContent(post.text, post.state), closing=True)
     bad = bool(post.outcome) and post.outcome != "succeeded"
     summary = f"{post.day}: {post.counts or 'no run has finished yet'}"

@@ -17,7 +17,7 @@ from sqlalchemy import BigInteger, Connection, bindparam, func, insert, select, 
 from baton.bus.messages import Person, State
 from bot.audit.chain import Head, Link, posted
 from bot.jobs import Place
-from bot.schedules.posts import ScheduleNotice
+from bot.schedules.posts import ChannelNotice
 from bot.store.database.column_types import Key
 from bot.store.database.open import open_database
 from bot.store.database.sql import AnyRow
@@ -103,7 +103,7 @@ class AuditChain:
         def write(connection: Connection) -> None:
             head, name = _head(connection), f"audit-{at:%Y-%m-%d}"
             if head.number and not schedule_post_rows.several(connection, [name]):
-                notice = ScheduleNotice(
+                notice = ChannelNotice(
                     id=name,
                     place=place,
                     owner=BATON,

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Connection, select
 
 from baton.bus.messages import State
 from bot.jobs import Job, NewJob
-from bot.schedules.posts import ScheduleDay, ScheduleNotice, SchedulePost
+from bot.schedules.posts import ChannelNotice, ScheduleDay, SchedulePost
 from bot.store.database.sql import AnyRow, chunks, upsert
 from bot.store.jobs.job_rows import Values, job_of, job_row
 from bot.store.tables.job_tables import jobs
@@ -71,7 +71,7 @@ def post_of(row: AnyRow) -> SchedulePost:
         return ScheduleDay(**(common | {name: said.get(name, "") for name in _DAY}))
     good = said.get("state") == State.SUCCEEDED.value
     state = State.SUCCEEDED if good else State.FAILED
-    return ScheduleNotice(**common, text=said.get("text", ""), state=state)
+    return ChannelNotice(**common, text=said.get("text", ""), state=state)
 
 
 def several(connection: Connection, names: Sequence[str]) -> list[SchedulePost]:

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Select, delete, select, update
 
 from baton.bus.messages import Person
 from bot.jobs import Place, short_id
+from bot.schedules.posts import channel_notice
 from bot.store.database.database_clock import DatabaseClock
 from bot.store.database.prefixes import begins_with, prefix_of
 from bot.store.database.sql import AnyRow, upsert
@@ -18,7 +19,7 @@ from bot.store.database.transactions import Database
 from bot.store.jobs import schedule_post_rows
 from bot.store.jobs.changes import JobChanges
 from bot.store.jobs.job_rows import place_of, place_row
-from bot.store.safety.lock_rows import channel_notice, person_of, person_row
+from bot.store.safety.lock_rows import person_of, person_row
 from bot.store.tables.lock_tables import broken_freezes as table
 
 

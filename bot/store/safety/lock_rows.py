@@ -3,16 +3,14 @@ its row in `fences`, so that bots take turns."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection, select, update
 
-from baton.bus.messages import Person, State
-from bot.jobs import Place
+from baton.bus.messages import Person
 from bot.locks import End, Lock, Notice, Scope, Step, advance
-from bot.schedules.posts import ScheduleNotice
+from bot.schedules.posts import ChannelNotice, channel_notice
 from bot.store.database.sql import AnyRow, upsert
 from bot.store.jobs import schedule_post_rows
 from bot.store.jobs.job_rows import Values, place_of, place_row
@@ -149,22 +147,7 @@ def post_notices(connection: Connection, notices: Iterable[Notice], now: datetim
     return {post.id for post in posts}
 
 
-def channel_notice(
-    mark: str, place: Place, owner: Person, title: str, text: str, good: bool, now: datetime
-) -> ScheduleNotice:
-    """Return a message in the channel of `place`; the same `mark` is posted once."""
-    return ScheduleNotice(
-        id=hashlib.sha256(mark.encode()).hexdigest()[:16],
-        place=place,
-        owner=owner,
-        title=title,
-        since=now,
-        text=text,
-        state=State.SUCCEEDED if good else State.FAILED,
-    )
-
-
-def _post(notice: Notice, now: datetime) -> ScheduleNotice:
+def _post(notice: Notice, now: datetime) -> ChannelNotice:
     lock = notice.lock
     title = f"lock {lock.scope.words}"
     mark = f"lock/{lock.id}/{notice.mark}"

@@ -10,7 +10,7 @@ from baton.bus.messages import State
 from baton.extensions import Commands
 from bot.dispatch.policy import EnvironmentTable, Policy, Rule
 from bot.schedules.decisions import outcome_of
-from bot.schedules.posts import ScheduleDay, ScheduleNotice
+from bot.schedules.posts import ChannelNotice, ScheduleDay
 from bot.schedules.schedule import ResultHandling
 from tests.bot.build import ANN, OPS, run
 from tests.bot.dispatch.gates.freezing.test_windows import weekly
@@ -30,7 +30,7 @@ async def days(office: Office) -> list[str]:
 async def notices(office: Office) -> list[str]:
     """The notices that are in the database."""
     found = await office.store.schedules.posts([*dict.fromkeys(office.woken)])
-    return [post.text for post in found if isinstance(post, ScheduleNotice)]
+    return [post.text for post in found if isinstance(post, ChannelNotice)]
 
 
 async def test_each_time_is_one_job(office: Make) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from bot.dispatch.reply import Reply, ReplyKind
 from bot.jobs import Place, console_place, short_id
-from bot.schedules.posts import ScheduleNotice
+from bot.schedules.posts import ChannelNotice
 from bot.store import Store
 from tests.bot.build import ANN, OPS
 from tests.bot.counter import BEN, GUEST, table
@@ -36,7 +36,7 @@ async def as_lead(office: Office, words: str, key: str = "k1") -> Reply:
 
 async def loud(store: Store) -> list[str]:
     posts = await store.schedules.posts([*await store.schedules.unreported_posts()])
-    return [post.text for post in posts if isinstance(post, ScheduleNotice)]
+    return [post.text for post in posts if isinstance(post, ChannelNotice)]
 
 
 async def test_it_starts_and_is_said_aloud(office: Office) -> None:

@@ -15,7 +15,7 @@ from bot.dispatch.reply import Reply, ReplyKind
 from bot.jobs import AuditEntry, Job, NewJob
 from bot.locks import Lock, Scope
 from bot.schedules.change import Change
-from bot.schedules.posts import ScheduleNotice
+from bot.schedules.posts import ChannelNotice
 from bot.store import Store
 from tests.bot.build import ANN, OPS
 from tests.bot.counter import BEN, ONLY_ANN, Counter, table
@@ -84,7 +84,7 @@ async def ask(office: Office, text: str, asker: Person = ANN) -> Reply:
 
 async def notices(store: Store) -> list[str]:
     posts = await store.schedules.posts([*await store.schedules.unreported_posts()])
-    return [post.text for post in posts if isinstance(post, ScheduleNotice)]
+    return [post.text for post in posts if isinstance(post, ChannelNotice)]
 
 
 async def fence(store: Store) -> int | None:

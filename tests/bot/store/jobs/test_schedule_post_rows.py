@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, select, update
 
 from baton.bus.messages import State
-from bot.schedules.posts import ScheduleDay, ScheduleNotice
+from bot.schedules.posts import ChannelNotice, ScheduleDay
 from bot.store import Store
 from bot.store.jobs import schedule_post_rows
 from bot.store.tables.job_tables import jobs
@@ -28,7 +28,7 @@ DAY = ScheduleDay(
     status="active",
     note="",
 )
-NOTICE = ScheduleNotice(
+NOTICE = ChannelNotice(
     id="n" * 16,
     place=OPS,
     owner=ANN,
@@ -39,7 +39,7 @@ NOTICE = ScheduleNotice(
 )
 
 
-async def show(store: Store, *posts: ScheduleDay | ScheduleNotice) -> None:
+async def show(store: Store, *posts: ScheduleDay | ChannelNotice) -> None:
     def work(connection: Connection) -> None:
         schedule_post_rows.show(connection, posts)
 
@@ -109,5 +109,5 @@ async def test_a_row_with_less_in_it_is_read_all_the_same(store: Store) -> None:
     day, notice = await store.schedules.posts([DAY.id, NOTICE.id])
     assert isinstance(day, ScheduleDay)
     assert (day.day, day.counts, day.status) == ("2026-11-24", "", "")
-    assert isinstance(notice, ScheduleNotice)
+    assert isinstance(notice, ChannelNotice)
     assert (notice.text, notice.state) == ("", State.FAILED)
