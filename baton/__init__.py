@@ -72,7 +72,7 @@ _HOMES = {
     "Consumer": "baton.consumer",
     "ConsumerManager": "baton.agent.manager",
     "Extension": "baton.consumer",
-    "Facts": "baton.bus.messages",
+    "Facts": "baton.bus.facts",
     "Failed": "baton.errors",
     "Heartbeat": "baton.bus.messages",
     "Host": "baton.fields",
