@@ -50,7 +50,9 @@ STEPS = {
     "mark_reported": 1,
 }
 """The steps before and after each of which a bot dies, and how often each is taken at least."""
-SEEDS = int(os.environ.get("BATON_SEEDS", "8"))
+LEASE = 1.0
+"""Seconds: with fewer a busy machine has no leader, since none renews its lease in time."""
+SEEDS = int(os.environ.get("BATON_SEEDS", "6"))
 FIRST = int(os.environ.get("BATON_FIRST_SEED", "0"))
 BUTTONS = ("approve", "confirm", "deny", "cancel")
 
