@@ -24,7 +24,7 @@ from tests.support.wait import until
 
 CHANNEL = "C_OPS"
 HOSTS = ("web-1", "web-2")
-APPROVE, DENY, WITHDRAW = "baton_ask.approve", "baton_ask.deny", "baton_cancel"
+APPROVE = "baton_ask.approve"
 
 
 class Team:
@@ -109,7 +109,8 @@ class Team:
     @property
     def posts(self) -> list[Message]:
         """The bot's messages in the channel, without those of threads."""
-        return [one for one in self.slack.channel(CHANNEL).messages if one.bot]
+        shown = self.slack.channel(CHANNEL).messages
+        return [one for one in shown if one.bot and one.thread_ts is None]
 
     async def last_job(self) -> Job:
         """The job that was asked for last."""
@@ -143,7 +144,7 @@ async def team(postgres_database: str, stack: AsyncExitStack) -> Team:
 async def test_people_approve_in_slack(team: Team, stack: AsyncExitStack) -> None:
     """By buttons of one post, which is edited: the asker and a stranger are refused with a
     sentence, two others agree, and it starts once. An old button says what became of it, also of a
-    job whose time is over."""
+    job whose time is over. In the thread a word is enough."""
     await team.begin(stack, GateTable(approvals=2, of=("leads",)))
     post = await team.asks(team.ann, "ship shop prod")
     assert "approvals 0 of 2 (@leads may)" in post.plain
@@ -170,7 +171,13 @@ async def test_people_approve_in_slack(team: Team, stack: AsyncExitStack) -> Non
     await until(lambda: "expired" in second.plain)
     assert await team.clicks_old(team.bea, second, old) == over
     assert (await team.last_job()).votes == ()
+    third = await team.asks(team.ann, "ship shop prod")
+    await team.bea.says("@baton approve", channel=CHANNEL, thread_ts=third.ts)
+    await until(lambda: "Approved by bea." in third.plain)
+    await team.cem.says("@baton deny because late", channel=CHANNEL, thread_ts=third.ts)
+    await until(lambda: "refused" in third.plain)
     assert team.started == [1, 1]
+    assert team.posts == [post, second, third]
 
 
 async def test_a_hundred_clicks_at_once_are_five_votes_and_one_start(

@@ -14,6 +14,7 @@ from baton.agent.journal import MemoryJournal
 from baton.agent.service import Service
 from baton.agent.trust.allow import AllowTable
 from baton.agent.trust.allowance import Allowance
+from baton.bus.exchanges import agent_queue
 from baton.bus.messages import Person, State, new_id
 from baton.consumer import Extension
 from baton.extensions import Commands
@@ -24,6 +25,7 @@ from bot.app.dispatching import commands_of
 from bot.dispatch.gates.tables import GateTable
 from bot.dispatch.reply import Reply
 from bot.jobs import Job
+from bot.outbox.holding import SILENT
 from commands.deploy import Deploy, DeployConsumer, DeploySettings
 from tests.bot.build import ANN, OPS
 from tests.bot.world import Stage, a_bot, no_groups
@@ -188,3 +190,21 @@ async def test_what_a_server_allows_nobody_is_in_the_plan(shop: Shop) -> None:
     await shop.stage.told(id)
     states = await shop.stage.states(id)
     assert states == {"web-1": State.SUCCEEDED, "web-2": State.REFUSED}
+
+
+async def test_a_server_that_cannot_say_what_it_would_do_is_named_and_gets_no_request(
+    shop: Shop,
+) -> None:
+    """Its agent is stopped: people see that before they agree, and the others start."""
+    await shop.stop("web-2")
+    shop.stage.bus.delete_queue(agent_queue("web-2").name)
+    job = await shop.asked("deploy shop prod")
+    await until(lambda: SILENT in shop.shown(job))
+    await shop.says(BEA, f"approve {job}")
+    await shop.stage.told(job)
+    found = await shop.stage.store.ledger.job(job)
+    assert found is not None
+    ends = {run.host: (run.state, run.text) for run in found[1]}
+    assert ends["web-1"][0] is State.SUCCEEDED
+    assert ends["web-2"] == (State.REFUSED, SILENT)
+    assert shop.live("web-1") == "v2"

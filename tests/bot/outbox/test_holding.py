@@ -253,6 +253,41 @@ async def test_two_asks_for_one_target_name_each_other(world: World) -> None:
     await until(lambda: second[:6] in str(world.shown(first)))
 
 
+async def test_what_waits_keeps_nothing_else_waiting(world: World) -> None:
+    """Another one for the same target starts before it, and what only looks at once."""
+    first = (await world.says(ANN, "ship shop prod")).job
+    second = (await world.says(ANN, "ship shop prod")).job
+    hail = await world.says(ANN, "hail prod")
+    await until(lambda: world.started == 2)
+    await world.stage.told(hail.job)
+    for person in (BEA, CEM):
+        await world.says(person, f"approve {second}")
+    await world.stage.told(second)
+    assert set((await world.stage.states(first)).values()) == {State.HELD}
+    assert world.started == 4
+
+
+async def test_a_server_that_is_gone_is_asked_about_anew(world: World) -> None:
+    """Somebody had it forgotten between ask and start: its run ends, and the rest needs new
+    votes."""
+    job = (await world.says(ANN, "ship shop prod")).job
+    world.bot.servers.forget("web-2", world.clock.at)
+    await world.says(BEA, f"approve {job}")
+    await world.says(CEM, f"approve {job}")
+
+    async def is_changed() -> bool:
+        hold = (await world.job(job)).hold
+        return hold is not None and hold.changed == ("web-2: not there any more",)
+
+    await until(is_changed)
+    states = await world.stage.states(job)
+    assert states == {"web-1": State.HELD, "web-2": State.CANCELLED}
+    for person in (BEA, CEM):
+        await world.says(person, f"approve {job}")
+    await world.stage.told(job)
+    assert [len(agent.started) for agent in world.agents] == [1, 0]
+
+
 async def test_what_starts_later_has_the_number_of_the_lock_that_counts_then(world: World) -> None:
     """A lock that somebody takes while others vote holds it back; when it is over, the requests
     carry its number, so that an agent refuses them once a newer lock has come."""
@@ -316,6 +351,8 @@ def test_a_vote_about_another_plan_does_not_count() -> None:
     assert tally(hold, [vote], "sha256:b").complete
     assert not tally(hold, [replace(vote, groups=frozenset())], "sha256:b").complete
     assert waits_for(hold, [], "sha256:a", 3) == "approvals 0 of 1 (@leads may)"
+    asks = hold.model_copy(update={"survey": True})
+    assert waits_for(asks, [], "", 3) == "asking 3 servers what would change"
 
 
 def test_each_rule_that_matches_counts() -> None:
