@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import AfterValidator
 
 from baton.errors import UsageError
-from bot.jobs import Job, RunRecord
+from bot.jobs import Job, RunRecord, short_id
 from bot.store.jobs.ledger import Ledger
 
 
@@ -20,6 +20,9 @@ def _job_id(text: str) -> str:
     return name
 
 
+WHOLE = 16
+"""Characters of a whole ID."""
+
 JobId = Annotated[str, AfterValidator(_job_id)]
 """The id of a job, or its first letters if they are enough: four or more."""
 
@@ -27,6 +30,11 @@ JobId = Annotated[str, AfterValidator(_job_id)]
 async def find_job(ledger: Ledger, prefix: str) -> tuple[Job, tuple[RunRecord, ...]]:
     """Return the only job whose id begins with `prefix`, and its runs. Raises UsageError."""
     found = await ledger.find(prefix)
+    if found is None and len(prefix) >= WHOLE:  # nobody types that: the button of an old post
+        raise UsageError(
+            f"The job {short_id(prefix)} is not kept any more, so nothing can be done about it. "
+            "/jobs lists those that are."
+        )
     if found is None:
         raise UsageError(f"No job, or more than one, matches “{prefix}”. See /jobs.")
     return found

@@ -134,6 +134,7 @@ async def test_why_somebody_denies_is_kept_as_it_was_said(
         ("deny x because late", "“x” is not the ID of a job"),
         ("deny zzzzzz because late", "No job, or more than one, matches “zzzzzz”"),
         ("approve zzzzzz", "No job, or more than one, matches “zzzzzz”"),
+        ("approve 0123456789abcdef", "The job 012345 is not kept any more"),
         ("approve x", "must be the ID shown in the job's post"),
         ("confirm", "JOB is missing"),
     ],
