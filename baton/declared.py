@@ -57,6 +57,7 @@ _COMMAND = frozenset(
         "target",
         "timeout",
         "title",
+        "undo",
         "usage",
         "verbatim",
     )

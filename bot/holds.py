@@ -197,7 +197,8 @@ def waits_for(hold: Hold, votes: Sequence[Vote], plan: str, servers: int) -> str
     if hold.opened is not None:
         return hold.waits or "its next wave begins"
     if hold.survey and not plan:
-        return f"asking {servers} server{'s' * (servers != 1)} what would change"
+        whom = f"{servers} server{'s' * (servers != 1)}" if servers else "its servers"
+        return f"asking {whom} what would change"
     found = tally(hold, votes, plan)
     words = found.words if not found.complete or not hold.waits else ""
     return "; ".join(filter(None, [words, hold.waits]))

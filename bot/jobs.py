@@ -126,6 +126,12 @@ class Job:
     plan_digest: str = ""
 
     @property
+    def over(self) -> bool:
+        """Whether all its runs have ended, and nobody looks after it any more: a rollout may go on
+        after its last wave, to be healthy for a while or to be taken back."""
+        return self.closed is not None and not (self.hold is not None and self.hold.rolling)
+
+    @property
     def subject(self) -> Subject:
         """What its posts are about."""
         return Subject(self.id, self.place, self.asked.timestamp(), self.asked_by.id)

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from baton.bus.messages import State
 from baton.bus.plans import Plan, plan_words
 from bot.content import ASK, Button
-from bot.holds import Hold, agreed, expired
+from bot.holds import Hold, agreed, expired, waits_for
 from bot.jobs import Job, RunRecord, all_ended, counts, last_attempts, short_id
 from bot.rollout.words import planned_words, progress_lines
 
@@ -23,10 +23,10 @@ def hold_lines(job: Job, *, ended: bool) -> list[str]:
     hold = job.hold
     if hold is None:
         return []
-    said = agreed(vote for vote in job.votes if vote.plan == job.plan_digest)
-    who = [f"{said[:1].upper()}{said[1:]}."] if said else []
+    who = agreed_lines(job)
     if hold.opened is not None:
-        return [*who, *_rollout_lines(hold, ended)]
+        now = [f"Now: {hold.waits.rstrip('.')}."] if hold.rolling and hold.waits else []
+        return [*who, *rollout_lines(hold, wave=not ended), *now]
     lines = _limited(plan_lines(job))
     if hold.rollout is not None:
         servers = len(hold.rollout.waves) or _servers_of(job)
@@ -35,6 +35,21 @@ def hold_lines(job: Job, *, ended: bool) -> list[str]:
         lines.append("Changed since it was shown first, so you are asked again:")
         lines += _limited(list(hold.changed))
     return [*lines, *who, *_about(job, hold)]
+
+
+def agreed_lines(job: Job) -> list[str]:
+    """Return who has agreed to what `job` is now, as a sentence; nothing if nobody has."""
+    said = agreed(vote for vote in job.votes if vote.plan == job.plan_digest)
+    return [f"{said[:1].upper()}{said[1:]}."] if said else []
+
+
+def rollout_lines(hold: Hold, *, wave: bool = True) -> list[str]:
+    """Return how far a job is that goes in waves, and how that ended; with `wave` also which wave
+    has begun."""
+    if hold.rollout is None:
+        return []
+    ended = [hold.waits] if hold.rollout.over and hold.waits else []
+    return [*progress_lines(hold.rollout, wave=wave), *ended]
 
 
 def plan_lines(job: Job) -> list[str]:
@@ -87,11 +102,21 @@ def rollout_buttons(job: Job) -> tuple[Button, ...]:
     return tuple(buttons)
 
 
-def _rollout_lines(hold: Hold, ended: bool) -> list[str]:
-    if hold.rollout is None:
-        return []
-    waits = [f"Now: {hold.waits.rstrip('.')}."] if hold.waits else []
-    return [*progress_lines(hold.rollout, ended=ended), *waits]
+def asks(job: Job) -> bool:
+    """Return whether `job` goes on only if a person says so, between its waves."""
+    rollout = job.hold.rollout if job.hold is not None and job.hold.rolling else None
+    return rollout is not None and (rollout.question is not None or bool(rollout.paused))
+
+
+def waiting_words(job: Job, servers: int = 0) -> str:
+    """Return what `job`, of so many `servers`, waits for now, before it starts or between its
+    waves; empty if for nothing."""
+    hold = job.hold
+    if hold is None or job.over:
+        return ""
+    if hold.opened is not None:
+        return hold.waits if hold.rolling else ""
+    return waits_for(hold, job.votes, job.plan_digest, servers)
 
 
 def _servers_of(job: Job) -> int:

@@ -136,6 +136,12 @@ class Client:
         query = f"?because={quote(because, safe='')}" if because else ""
         return self._as(AskResult, await self._http.post(f"/jobs/{_part(job)}/deny{query}"))
 
+    async def rollout(self, job: str, word: str, *, host: str = "") -> AskResult:
+        """Say `pause`, `go-on`, `skip`, `slower` or `back` to a job that goes in waves, as
+        `/rollout` does. `host` is the server to skip."""
+        query = f"?word={quote(word, safe='')}" + (f"&host={quote(host, safe='')}" if host else "")
+        return self._as(AskResult, await self._http.post(f"/jobs/{_part(job)}/rollout{query}"))
+
     async def commands(self) -> list[CommandHelp]:
         """Return the commands that can be asked."""
         return [self._as(CommandHelp, one) for one in (await self.page("commands"))["commands"]]

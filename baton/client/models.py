@@ -132,12 +132,13 @@ class Job(Answered):
     states: Mapping[str, int] = {}
     runs: tuple[Run, ...] = ()
     hold: Mapping[str, Any] | None = None
-    """What it waits for, or waited for, before it starts."""
-
-    @property
-    def waits(self) -> str:
-        """What it waits for before it starts, in words; empty if it waits for nobody."""
-        return str((self.hold or {}).get("waits") or "")
+    """What it waits for, or waited for, before it starts, and how it goes in waves."""
+    waits: str = ""
+    """What it waits for now, in words; empty if for nothing."""
+    asks: bool = False
+    """Whether it goes on only if a person says so."""
+    progress: tuple[str, ...] = ()
+    """How far it is, if it goes in waves."""
 
     @property
     def by(self) -> str:
@@ -146,11 +147,20 @@ class Job(Answered):
 
     @property
     def ending(self) -> Ending | None:
-        """How it ended, as far as the last attempt on each server says; None while it has not."""
+        """How it ended, as far as the last attempt on each server says; None while it has not.
+
+        One that goes in waves has not ended while it watches its last servers, and has failed if it
+        was stopped, wherever it succeeded before.
+        """
         if self.closed is None and not self.runs:
             return None
+        rollout = (self.hold or {}).get("rollout") or {}
+        if rollout and (self.hold or {}).get("opened") and not rollout.get("over", True):
+            return None
         last = {run.host: run for run in sorted(self.runs, key=lambda run: run.attempt)}
-        return ending([run.state for run in last.values()] or list(self.states))
+        found = ending([run.state for run in last.values()] or list(self.states))
+        good = found in (Ending.SUCCEEDED, Ending.CANCELLED)
+        return Ending.FAILED if good and rollout.get("stopped") else found
 
     @property
     def ok(self) -> bool:

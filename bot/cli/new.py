@@ -12,8 +12,8 @@ from baton.text.printable import printable
 
 BUILTINS = {
     *("alerts", "approve", "audit", "baton", "cancel", "confirm", "console", "dead", "deny"),
-    *("forget", "freezes", "help", "jobs", "lock", "locks", "log", "retry", "reviewed", "run"),
-    *("schedule", "token", "unlock", "versions", "why"),
+    *("forget", "freezes", "help", "jobs", "lock", "locks", "log", "retry", "reviewed", "rollout"),
+    *("run", "schedule", "token", "unlock", "versions", "why"),
 }
 """The commands that a bot answers itself: where there is no bot, nothing else knows them."""
 

@@ -6,6 +6,7 @@ the sick ones come first, because the new version may heal them, and costs nobod
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
@@ -32,8 +33,7 @@ def slower(rollout: Rollout) -> Rollout:
     if not waiting:
         return rollout
     begun = max((one.wave for one in rollout.members if not one.held), default=0)
-    sizes = [sum(one.wave == wave for one in waiting) for wave in {one.wave for one in waiting}]
-    size = max(max(sizes) // 2, 1)
+    size = max(max(Counter(one.wave for one in waiting).values()) // 2, 1)
     order = sorted(waiting, key=lambda one: (one.wave, not one.sick, one.host))
     first = max(begun + 1, min(one.wave for one in waiting))
     waves = {one.host: first + at // size for at, one in enumerate(order)}
@@ -43,4 +43,5 @@ def slower(rollout: Rollout) -> Rollout:
 
 def sizes_of(waves: Mapping[str, int]) -> Sequence[int]:
     """Return how many servers each wave has, in their order."""
-    return [sum(wave == each for each in waves.values()) for wave in sorted({*waves.values()})]
+    counts = Counter(waves.values())
+    return [counts[wave] for wave in sorted(counts)]

@@ -32,15 +32,15 @@ def planned_words(settings: RolloutSettings, servers: int) -> str:
     return "; ".join(parts)
 
 
-def progress_lines(state: RolloutState, *, ended: bool = False) -> list[str]:
-    """Return how far a rollout is that has started: its wave and what is still to begin, unless all
-    runs have `ended`, and what people or the rollout itself have said."""
+def progress_lines(state: RolloutState, *, wave: bool = True) -> list[str]:
+    """Return how far a rollout is that has started: its wave, unless that is not wanted, what is
+    still to begin, and what people or the rollout itself have said."""
     lines = []
-    waves = {host: wave for host, wave in state.waves.items() if host not in state.skipped}
+    waves = {host: at for host, at in state.waves.items() if host not in state.skipped}
     last = max(waves.values(), default=0)
-    if state.wave and last > 1 and not ended:
-        now = sorted(host for host, wave in waves.items() if wave == state.wave)
-        later = sizes_of({host: wave for host, wave in waves.items() if wave > state.wave})
+    if wave and state.wave and last > 1:
+        now = sorted(host for host, at in waves.items() if at == state.wave)
+        later = sizes_of({host: at for host, at in waves.items() if at > state.wave})
         line = f"Wave {state.wave} of {last}: {named(now, _SHOWN)}."
         if later and not state.stopped:
             line += f" Still to begin: {_sizes(later)}."

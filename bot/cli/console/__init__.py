@@ -1,7 +1,7 @@
 """The subcommands of `baton` that use a console, as a person or a script does.
 
     chat         ask, and every command of the chat by its name
-    jobs         jobs, log, cancel, approve, retry   lists       servers, alerts, schedule, audit
+    jobs         jobs, log, cancel, approve, rollout lists       servers, alerts, schedule, audit
     why          what stands in its way
     watching     a job, until it has ended           views, live what is shown of it
     login        login, logout                       completion  what a shell completes
@@ -20,7 +20,8 @@ from bot.cli.console import chat, completion, jobs, lists, login, why
 
 def add_console(app: typer.Typer) -> None:
     """Add the subcommands to those of `app`."""
-    app.command()(chat.ask)
+    # what it does not know is the command's own: --canary 1
+    app.command(context_settings={"ignore_unknown_options": True})(chat.ask)
     app.command()(why.why)
     app.command()(jobs.jobs)
     app.command()(jobs.log)
@@ -28,6 +29,7 @@ def add_console(app: typer.Typer) -> None:
     app.command()(jobs.approve)
     app.command()(jobs.confirm)
     app.command()(jobs.deny)
+    app.command()(jobs.rollout)
     app.command()(jobs.retry)
     app.command()(lists.servers)
     app.add_typer(lists.schedule_app, name="schedule")

@@ -1,4 +1,4 @@
-"""`baton jobs | log | cancel | approve | confirm | deny | retry`."""
+"""`baton jobs | log | cancel | approve | confirm | deny | rollout | retry`."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from bot.cli.console.session import ConsoleSession, JsonOption, run, say, show, 
 from bot.cli.console.table import table
 from bot.cli.console.watching import answer, view, watch
 from bot.jobs import SHORT_ID
+from bot.rollout.said import Word
 
 if TYPE_CHECKING:
     from baton.client import Job
@@ -206,6 +207,28 @@ def deny(
     async def work(session: ConsoleSession) -> int:
         asked = await session.client.deny(job, because)
         return await answer(session, asked, follow=False, as_json=as_json)
+
+    run(work)
+
+
+def rollout(
+    job: JobArgument,
+    word: Annotated[Word, typer.Argument(help="What is to become of it.")],
+    host: Annotated[str, typer.Option(help="The server to skip.")] = "",
+    follow: WatchOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Pause a job that goes in waves, let it go on, or take it back.
+
+    pause: no other server begins. go-on: it goes on after a pause or a question. skip: the server
+    in --host stays as it is. slower: waves of half the size. back: what succeeded is taken back.
+    """
+
+    async def work(session: ConsoleSession) -> int:
+        if word is Word.SKIP and not host:
+            raise UsageError(f"Which server? baton rollout {job} skip --host web-7", field="host")
+        asked = await session.client.rollout(job, word.value, host=host)
+        return await answer(session, asked, follow=follow, as_json=as_json)
 
     run(work)
 

@@ -14,7 +14,7 @@ from typing_extensions import override
 
 from baton.client.models import Frame, Job, Run
 from baton.text.printable import printable
-from bot.cli.console.views import View, state_of, summary
+from bot.cli.console.views import View, WaveNews, state_of, summary
 
 STYLES = {
     "succeeded": "green",
@@ -43,6 +43,7 @@ class LiveView(View):
         self._host = host
         self._console = console or Console(highlight=False, soft_wrap=True)
         self._runs: dict[str, Run] = {}
+        self._waves = WaveNews()
         self._live = Live(console=self._console, refresh_per_second=8)
         self._live.start()
 
@@ -60,6 +61,8 @@ class LiveView(View):
                 for line in shown
             ]
             self._console.print(Text("\n").join(texts))
+        for line in self._waves.of(frame):
+            self._console.print(Text(printable(line), "bold"))
         self._live.update(self._bars())
 
     @override
@@ -67,7 +70,8 @@ class LiveView(View):
         self._runs |= {run.host: run for run in job.runs}
         self._live.update(self._bars(), refresh=True)
         self._live.stop()
-        self._console.print(Text(printable(summary(job))))
+        for line in [*self._waves.at_the_end(job), summary(job)]:
+            self._console.print(Text(printable(line)))
 
     def _bars(self) -> RenderableType:
         most = max(self._console.height - KEPT_FREE, 1)

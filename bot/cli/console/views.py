@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import Counter
+from collections.abc import Sequence
 
 from typing_extensions import override
 
@@ -17,6 +18,38 @@ ENDED = {
     Ending.CANCELLED: "was cancelled",
     Ending.UNKNOWN: "ended, and it is not known how",
 }
+
+
+class WaveNews:
+    """Says what is new of a job that goes in waves: how far it is, and what it waits for once none
+    of its servers runs."""
+
+    def __init__(self) -> None:
+        self._told: set[str] = set()
+        self._waits = ""
+        self._running: set[str] = set()
+
+    def of(self, frame: Frame) -> list[str]:
+        """Return the lines about `frame` that have not been told yet."""
+        for run in frame.runs:
+            on_its_way = run.state != "held" and not run.final
+            (self._running.add if on_its_way else self._running.discard)(run.host)
+        job = frame.job
+        if job is None:
+            return []
+        waits = "" if self._running and not job.asks else job.waits
+        new = [line for line in job.progress if line not in self._told]
+        self._told.update(new)
+        if waits and waits != self._waits:
+            new.append(f"It waits: {waits.rstrip('.')}.")
+            if job.asks:
+                new.append(f"To answer: baton rollout {short_id(job.id)} go-on (or back, or skip)")
+        self._waits = waits
+        return new
+
+    def at_the_end(self, job: Job) -> list[str]:
+        """Return what is left to tell of a job that has ended."""
+        return [line for line in job.progress if line not in self._told]
 
 
 class View(ABC):
@@ -65,6 +98,7 @@ class PlainView(View):
     def __init__(self, host: str = "") -> None:
         self._host = host
         self._states: dict[str, str] = {}
+        self._waves = WaveNews()
 
     @override
     def show(self, frame: Frame) -> None:
@@ -78,10 +112,16 @@ class PlainView(View):
                 self._states[run.host] = run.state
                 if not self._host:
                     show(f"{run.host} {state_of(run)}")
+        self._tell(self._waves.of(frame))
 
     @override
     def end(self, job: Job) -> None:
-        (say if self._host else show)(summary(job))
+        self._tell([*self._waves.at_the_end(job), summary(job)])
+
+    def _tell(self, lines: Sequence[str]) -> None:
+        """Show what is no output: beside the output of one server, where errors are."""
+        for line in lines:
+            (say if self._host else show)(line)
 
 
 def state_of(run: Run) -> str:

@@ -62,13 +62,11 @@ async def answer(session: ConsoleSession, asked: AskResult, *, follow: bool, as_
         show_json(asked.model_dump(mode="json"))
         return SUCCEEDED if asked.ok else FAILED
     _show_answer(asked)
-    waits = await _waits(session, asked.job) if asked.started else ""
     if follow and asked.job:
         show(f"Job {job}: {asked.url or 'started'}")
-        if waits:
-            show(f"It waits: {waits}.")
         return await watch(session, asked.job, view(as_json))
     if asked.started:
+        waits = await _waits(session, asked.job)
         begin = f"waits, and nothing was sent: {waits}" if waits else "has started"
         show(f"Job {job} {begin}. Watch it: baton log {job} -f. Cancel it: baton cancel {job}.")
     return SUCCEEDED if asked.ok else FAILED

@@ -50,3 +50,17 @@ def test_of_several_attempts_the_last_one_counts() -> None:
 )
 def test_the_worst_that_is_certain_counts(states: list[str], meant: Ending | None) -> None:
     assert ending(states) is meant
+
+
+def test_a_rollout_has_ended_when_it_is_over() -> None:
+    """While its last servers are watched nobody says how it ended; one that was stopped has not
+    succeeded, wherever it did before."""
+
+    def ending_of(*, over: bool, stopped: str = "") -> Ending | None:
+        rollout = {"over": over, "stopped": stopped}
+        hold = {"opened": "2026-11-27T12:00:00Z", "rollout": rollout}
+        return Job(id="j", runs=(Run(host="web-1", state="succeeded"),), hold=hold).ending
+
+    assert ending_of(over=False) is None
+    assert ending_of(over=True) is Ending.SUCCEEDED
+    assert ending_of(over=True, stopped="ann said back.") is Ending.FAILED

@@ -17,7 +17,7 @@ from bot.jobs import Job, RunRecord
 from tests.bot.app.test_crashes_of_holds import BEA, Life, Scene, hurry
 from tests.bot.build import ANN
 from tests.bot.dying import Lives
-from tests.bot.outbox.test_rollouts import COMMANDS
+from tests.bot.rolling import COMMANDS
 from tests.bot.world import Agent
 from tests.support.wait import until
 

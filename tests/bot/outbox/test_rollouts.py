@@ -5,44 +5,24 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
-from typing_extensions import override
 
 from baton.bus.messages import State, new_id
-from baton.consumer import Extension
-from baton.extensions import Commands
 from bot.app.bot import Bot
-from bot.app.dispatching import commands_of
 from bot.dispatch.gates.tables import GateTable
 from bot.dispatch.reply import Reply, ReplyKind
 from bot.holds import Hold
 from bot.jobs import Job
 from bot.rollout.state import RolloutState
-from tests.bot.build import ANN, OPS, Hail
-from tests.bot.build import Ship as Plain
+from tests.bot.build import ANN, OPS
 from tests.bot.outbox.test_holding import BEA, DAN, Clock, leads
+from tests.bot.rolling import COMMANDS
 from tests.bot.world import Agent, Stage, a_bot, no_groups
 from tests.support.policy import OPEN
 from tests.support.wait import until
 
-
-class Ship(Plain):
-    """Put an app on the servers of an environment, with a way back."""
-
-    @override
-    def undo(self) -> str:
-        return f"unship {self.app} {self.environment}"
-
-
-class Unship(Plain):
-    """Take an app back."""
-
-    name: ClassVar[str] = "unship"
-
-
-COMMANDS = commands_of(Commands([Extension(Ship), Extension(Unship), Extension(Hail)]))
 HOSTS = ("web-1", "web-2", "web-3", "web-4")
 QUARTERS = GateTable(environments=("prod",), canary=1, wave="25%")  # type: ignore[arg-type]
 

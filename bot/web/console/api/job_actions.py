@@ -1,5 +1,5 @@
-"""`POST /api/v1/jobs/{id}/cancel`, `/retry`, `/repeat`, `/approve`, `/confirm` and `/deny`: asked
-in the words of chat."""
+"""`POST /api/v1/jobs/{id}/cancel`, `/retry`, `/repeat`, `/approve`, `/confirm`, `/deny` and
+`/rollout`: asked in the words of chat."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Request
 
 from baton.bus.signing.approver_ring import MAX_TOKEN
+from bot.rollout.said import Word
 from bot.store.jobs.ledger import Ledger
 from bot.web.console.access import Access
 from bot.web.console.api.asks import AskAnswer, ask_answer
@@ -39,6 +40,14 @@ SignatureName = Annotated[
         pattern=r"^[A-Za-z0-9+/=:,.-]*$",
         description="your own signature of the plan, for servers that count them",
     ),
+]
+WordName = Annotated[
+    Word,
+    Query(description="no other server begins; it goes on; a server stays as it is; smaller waves"),
+]
+HostName = Annotated[
+    str,
+    Query(max_length=253, pattern=r"^[A-Za-z0-9._-]*$", description="the server to skip"),
 ]
 Because = Annotated[str, Query(max_length=300, description="why, for whoever asked")]
 
@@ -97,6 +106,18 @@ def job_action_routes(asking: Asking, access: Access, ledger: Ledger, url: str) 
         """Deny a job that waits for people: it ends, and nothing is sent."""
         reason = because.replace("{", "{{").replace("}", "}}")
         return await ask(request, f"deny {{}} because {reason}" if reason else "deny {}", id, key)
+
+    @routes.post("/{id}/rollout", responses=answers)
+    async def rollout(
+        request: Request,
+        id: JobName,
+        word: WordName,
+        key: IdempotencyKey = None,
+        host: HostName = "",
+    ) -> AskAnswer:
+        """Say something to a job that goes through its servers in waves."""
+        about = f" --host {host}" if host else ""
+        return await ask(request, f"rollout {{}} {word.value}{about}", id, key)
 
     return routes
 

@@ -10,12 +10,12 @@ from typing import Any
 from pydantic import BaseModel, Field, JsonValue
 
 from baton.bus.messages import ENDS_WITHIN, Person, State
-from bot.holds import Verdict, waits_for
-from bot.jobs import Job, RunRecord, all_ended, job_state
+from bot.holds import Verdict
+from bot.jobs import Job, RunRecord, job_state
 from bot.rollout.state import RolloutState
 from bot.store.jobs.history import PastJob
 from bot.store.output.log_lines import LogLine
-from bot.waiting import plan_lines
+from bot.waiting import asks, plan_lines, rollout_lines, waiting_words
 from bot.web.console.ansi import plain
 
 
@@ -111,12 +111,9 @@ class HoldShown(BaseModel):
         hold = job.hold
         if hold is None:
             return None
-        waits = hold.waits
-        if hold.opened is None:
-            waits = waits_for(hold, job.votes, job.plan_digest, len(runs))
         return cls(
             rollout=None if hold.rollout is None else RolloutShown.of(hold.rollout),
-            waits="" if all_ended(runs) else waits,
+            waits=plain(waiting_words(job, len(runs))),
             until=hold.until,
             opened=hold.opened,
             plan=plan_lines(job),
@@ -153,6 +150,9 @@ class JobShown(BaseModel):
     cancelled_by: PersonShown | None = Field(description="who cancelled it, if somebody did")
     revision: int = Field(description="grows with each change")
     state: State = Field(description="running while a server runs it, else the worst end of all")
+    waits: str = Field(description="what it waits for now, in words; empty if for nothing")
+    asks: bool = Field(description="whether it goes on only if a person says so, between waves")
+    progress: list[str] = Field(description="how far it is if it goes in waves; else empty")
 
 
 class ListedJob(JobShown):
@@ -244,6 +244,8 @@ class LineShown(BaseModel):
 def job_fields(job: Job, state: State) -> dict[str, Any]:
     """Return the fields of JobShown for `job`, which is in `state` (`state_of`)."""
     place, canceller = job.place, job.cancelled_by
+    begun = job.hold if job.hold is not None and job.hold.opened is not None else None
+    lines = [] if begun is None else rollout_lines(begun, wave=job.closed is None)
     return {
         "id": job.id,
         "command": job.command,
@@ -260,6 +262,9 @@ def job_fields(job: Job, state: State) -> dict[str, Any]:
         "cancelled_by": None if canceller is None else PersonShown.of(canceller),
         "revision": job.revision,
         "state": state,
+        "waits": plain(waiting_words(job)),
+        "asks": asks(job),
+        "progress": [plain(line) for line in lines],
     }
 
 

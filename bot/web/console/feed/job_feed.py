@@ -34,6 +34,11 @@ _WOKEN_AT_ONCE = 25
 """Watchers that are woken at once, so that other requests have their turn between them."""
 
 
+def ended_long_ago(job: Job, at: datetime) -> bool:
+    """Return whether nothing more of `job` is to be expected at the moment `at`."""
+    return job.over and job.closed is not None and at - job.closed > LATE
+
+
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """A job and its runs at a moment when all output before it is in the ring, whose next frame has
@@ -78,8 +83,7 @@ class JobFeed:
         """Whether nothing more is to be expected: the job was removed, or ended long ago."""
         if self.removed:
             return True
-        closed = self.snapshot.job.closed if self.snapshot is not None else None
-        return closed is not None and self._clock() - closed > LATE
+        return self.snapshot is not None and ended_long_ago(self.snapshot.job, self._clock())
 
     def poke(self) -> None:
         """Read what is new soon."""

@@ -98,7 +98,7 @@ class FeedReader:
     def _end(self) -> bytes:
         """Return the end of the job, once after each change of a job that has ended."""
         snapshot = self._feed.snapshot
-        if snapshot is None or snapshot.job.closed is None:
+        if snapshot is None or not snapshot.job.over:
             return b""
         revision = snapshot.job.revision
         if self._end_told == revision or self.position != snapshot.position:

@@ -18,7 +18,7 @@ from bot.web.console.feed.event_models import EVENT_SCHEMA
 from bot.web.console.feed.event_stream import EventStream
 from bot.web.console.feed.feeds import Feeds
 from bot.web.console.feed.frame import Rendering
-from bot.web.console.feed.job_feed import LATE
+from bot.web.console.feed.job_feed import ended_long_ago
 from bot.web.console.feed.moment import job_at
 from bot.web.console.parts import ConsoleParts
 from bot.web.console.reading.jobs import JobReading
@@ -113,8 +113,7 @@ class FeedRoutes:
         viewer = await self._parts.access.viewer(request)
         job, _ = await self._reading.job(viewer, name)
         begin = _position(last or after)
-        ended = job.closed is not None and self._parts.clock() - job.closed > LATE
-        if ended and begin == Position(job.revision):
+        if ended_long_ago(job, self._parts.clock()) and begin == Position(job.revision):
             # the one answer after which browsers do not come back
             return Response(status_code=204)
         person = f"{viewer.place.directory} {viewer.person.id}"

@@ -15,7 +15,15 @@ from bot.holds import waits_for
 from bot.jobs import CONSOLE, URGENCY, Job, Place, RunRecord, all_ended, counts, last_attempts
 from bot.store.jobs.ledger import Ledger
 from bot.store.output.log_window import LogView
-from bot.waiting import hold_lines, rollout_buttons, vote_buttons
+from bot.waiting import (
+    agreed_lines,
+    asks,
+    hold_lines,
+    rollout_buttons,
+    rollout_lines,
+    vote_buttons,
+    waiting_words,
+)
 from bot.web.console.access import Viewer
 from bot.web.console.api.job_models import state_of
 from bot.web.console.errors import NotAllowed, NotFound, Unavailable
@@ -28,6 +36,7 @@ from bot.web.console.pages.job_log import (
     view_of,
 )
 from bot.web.console.pages.pages import PageParts, routes
+from bot.web.console.pages.rollout import waves_of
 from bot.web.console.sign_in.passkeys import site_of, takes_passkeys
 
 JOBS, LOG = "jobs", "log"
@@ -85,7 +94,12 @@ class _JobPages:
             urgency=[state.value for state in URGENCY],
             final=[state.value for state in URGENCY if state.final],
             held=_held(job, runs) if not refusal else [],
-            votes=rollout_buttons(job) or _votes(job, runs),
+            rollout=job.hold.rollout if job.hold is not None and job.hold.opened else None,
+            waits=waiting_words(job),
+            asks=asks(job),
+            waves=waves_of(job, runs),
+            said=rollout_buttons(job),
+            votes=_votes(job, runs),
             passkey=self._passkey(viewer, job, runs),
             mark=hold_mark(job),
             broken=await self.pages.console.store.broken_freezes.of_job(job.id),
@@ -147,9 +161,11 @@ def _held(job: Job, runs: Sequence[RunRecord]) -> list[str]:
     """Return what `job` waits for, or what people have said about it."""
     if job.hold is None:
         return []
-    waits = job.hold.opened is None and not all_ended(runs)
-    words = waits_for(job.hold, job.votes, job.plan_digest, len(runs)) if waits else ""
-    return [*filter(None, [words[:1].upper() + words[1:]]), *hold_lines(job, ended=all_ended(runs))]
+    if job.hold.opened is not None:
+        return [*agreed_lines(job), *rollout_lines(job.hold, wave=False)]
+    ended = all_ended(runs)
+    words = "" if ended else waits_for(job.hold, job.votes, job.plan_digest, len(runs))
+    return [*filter(None, [words[:1].upper() + words[1:]]), *hold_lines(job, ended=ended)]
 
 
 def _votes(job: Job, runs: Sequence[RunRecord]) -> tuple[Button, ...]:

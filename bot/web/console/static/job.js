@@ -381,6 +381,10 @@
       drawLog();
     },
   });
+  // One change right after another may come while the card of the first one is on its way.
+  setInterval(() => {
+    if (!then && !document.hidden && job.hold !== undefined && byId("hold").dataset.mark !== job.hold) document.body.dispatchEvent(new Event("held"));
+  }, 1000);
   setInterval(() => { if (!then && !document.hidden && !job.closed) { drawRuns(); drawJob(); } }, 1000);
 
   (async () => {

@@ -112,3 +112,29 @@ def test_a_table_is_straight_whatever_is_in_it() -> None:
     """Some characters take two columns (Unicode, UAX 11)."""
     head, *rows = table(("who", "what"), [("太郎", "ship"), ("ann", "hail")])
     assert (head, rows) == ("who   what", ["太郎  ship", "ann   hail"])
+
+
+def test_a_rollout_says_what_it_waits_for(capsys: pytest.CaptureFixture[str]) -> None:
+    """Its waves as they begin, once each; a question with how to answer it; and what it waits for
+    while servers run is nothing that one has to read."""
+    held, done = Run(host="web-2", state="held"), Run(host="web-1", state="succeeded")
+    wave = ("Wave 1 of 2: web-1. Still to begin: 1.",)
+    busy = Job(id="7k2m9x4a", waits="wave 1: web-1 is still running", progress=wave)
+    question = "Wave 1 is done: 1 of 1 succeeded. Say `go on`, `back` or `cancel`."
+    asks = busy.model_copy(update={"waits": question, "asks": True})
+    stopped = (*wave, "Stopped: ann said back.")
+    with PlainView() as view:
+        view.show(Frame(job=busy, runs=(Run(host="web-1", state="running"), held)))
+        view.show(Frame(job=asks, runs=(done,)))
+        view.show(Frame(job=asks))
+        view.end(JOB.model_copy(update={"runs": (done,), "progress": stopped}))
+    assert capsys.readouterr().out.splitlines() == [
+        "web-1 running",
+        "web-2 held",
+        wave[0],
+        "web-1 succeeded",
+        f"It waits: {question}",
+        "To answer: baton rollout 7k2m9x go-on (or back, or skip)",
+        "Stopped: ann said back.",
+        "Job 7k2m9x (deploy shop prod) succeeded: 1 of 1 succeeded.",
+    ]

@@ -14,8 +14,7 @@ from tests.baton.client.consoles import END, Script, client, events, news
 async def test_the_job_is_watched_by_its_whole_id(capsys: pytest.CaptureFixture[str]) -> None:
     """Six characters may be those of another job too; people read them, and may type them."""
     job = {"id": "7k2m9xabcdef", "title": "ship shop prod", "runs": []}
-    asked_for = httpx.Response(200, json=job)
-    script = Script(asked_for, events(news(1, "one"), END), httpx.Response(200, json=job))
+    script = Script(events(news(1, "one"), END), httpx.Response(200, json=job))
     asked = AskResult(kind="started", job="7k2m9xabcdef")
     async with client(script) as console:
         session = ConsoleSession(console)

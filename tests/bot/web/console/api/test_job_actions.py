@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 import httpx
 import pytest
 
@@ -9,6 +12,7 @@ from baton.bus.messages import State
 from bot.dispatch.gates.tables import GateTable
 from tests.bot.build import ANN, OPS
 from tests.bot.counter import BEN, ONLY_ANN
+from tests.bot.rolling import COMMANDS
 from tests.bot.web.console.conftest import Console, OpenConsole
 from tests.bot.world import no_groups
 from tests.support.wait import until
@@ -142,3 +146,67 @@ async def test_a_denial_over_the_api_has_its_reason(open_console: OpenConsole) -
     found = await console.bot.store.ledger.job(job)
     assert found is not None
     assert {run.text for run in found[1]} == {f"denied by ann: {because}"}
+
+
+async def say(console: Console, job: str, word: str, **about: str) -> int:
+    params = {"word": word, **about}
+    answer = await console.client.post(f"/api/v1/jobs/{job}/rollout", params=params)
+    return answer.status_code
+
+
+async def asked_about(console: Console, job: str) -> dict[str, Any]:
+    """The job once it asks whether it goes on."""
+    found: dict[str, Any] = {}
+
+    async def asks() -> bool:
+        found.update((await console.client.get(f"/api/v1/jobs/{job}")).json())
+        return bool(found["asks"])
+
+    await until(asks)
+    return found
+
+
+async def test_what_people_say_to_a_rollout(open_console: OpenConsole) -> None:
+    """In the words of chat: the job says how far it is, what it waits for, and that it asks."""
+    console = await open_console(ANN, commands=COMMANDS)
+    first, second, third = console.agents
+    for agent in console.agents:
+        agent.waits = True
+    job: str = (await console.ask("ship shop prod --canary 1 --wave 1 --pause")).json()["job"]
+    await until(lambda: bool(first.requests))
+    shown = (await console.client.get(f"/api/v1/jobs/{job}")).json()
+    assert shown["progress"] == ["Wave 1 of 3: web-1. Still to begin: 1 and 1."]
+    assert (await say(console, job[:6], "pause"), await say(console, job, "pause")) == (200, 409)
+    assert await say(console, job, "go-on") == 200
+    await first.finish()
+    shown = await asked_about(console, job)
+    assert shown["waits"].startswith("Wave 1 is done: 1 of 1 succeeded. The next wave has 1.")
+    assert await say(console, job, "skip") == 422
+    assert await say(console, job, "skip", host="db-1") == 409
+    assert await say(console, job, "skip", host="web-3") == 200
+    assert await say(console, job, "go-on") == 200
+    await until(lambda: bool(second.requests))
+    assert await say(console, job, "stop") == 422
+    assert await say(console, job, "skip", host="a b") == 422
+    await second.finish()
+    await ended(console, job)
+    assert not third.requests
+
+
+async def test_a_stream_ends_when_the_rollout_is_over(open_console: OpenConsole) -> None:
+    """Not when the last server has ended: it may still be taken back, and whoever waits for it must
+    not hear that all is well."""
+    console = await open_console(ANN, commands=COMMANDS)
+    job: str = (await console.ask("ship shop prod --healthy-for 1h")).json()["job"]
+    await ended(console, job)
+    seen: list[Any] = []
+    async with console.client.stream("GET", f"/api/v1/jobs/{job}/events") as stream:
+        async for line in stream.aiter_lines():
+            if line == "event: end":
+                break
+            if line.startswith("data: {"):
+                seen.append(json.loads(line.removeprefix("data: "))["job"])
+                if "must be healthy" in seen[-1]["waits"]:
+                    await say(console, job, "back")
+    assert "Stopped: ann said back." in seen[-1]["progress"]
+    assert any("takes back what succeeded" in line for line in seen[-1]["progress"])

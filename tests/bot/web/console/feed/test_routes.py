@@ -82,7 +82,7 @@ async def test_who_has_everything_of_what_ended_long_ago(
 ) -> None:
     """Is told so in the one way after which a browser does not come back."""
     job = await ended(console)
-    monkeypatch.setattr("bot.web.console.feed.routes.LATE", timedelta(0))
+    monkeypatch.setattr("bot.web.console.feed.job_feed.LATE", timedelta(0))
     revision = await console.bot.store.ledger.revision(job)
     assert revision is not None
     headers = {"Last-Event-ID": str(Position(revision))}
