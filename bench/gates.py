@@ -31,7 +31,7 @@ LAST = 200
 """Behind the number of the last rule of each kind."""
 HOSTS = frozenset({"web-0", "web-1", "web-2"})
 TARGET = 100.0
-"""Microseconds of a decision."""
+"""Microseconds of processor time."""
 FRIDAY = datetime(2026, 11, 27, 14, tzinfo=UTC)
 
 
@@ -81,8 +81,8 @@ class Gates:
         self.situation = Situation(asked, frozenset(), FRIDAY, servers=servers)
 
     def decide(self) -> float:
-        """Return the microseconds of one decision."""
-        start = time.perf_counter()
+        """Return the microseconds of processor time of one decision."""
+        start = time.process_time()
         intent = self.situation.intent
         about = self.freezes.about(intent.environments, intent.app)
         rules = self.rules.about(intent.command, intent.environments, intent.app)
@@ -98,7 +98,7 @@ class Gates:
                 SettingsGate(),
             )
         ]
-        took = time.perf_counter() - start
+        took = time.process_time() - start
         assert [one.ok for one in found] == [True, False, True, False, True, True, True]
         return took * 1e6
 

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
@@ -28,6 +29,15 @@ class Windows(Protocol):
 
     def end_at(self, at: datetime) -> datetime | None:
         """Return when the window that `at` is in ends; None if it is in none."""
+
+
+@lru_cache(maxsize=4_096)
+def _span(day: date, begin: int, length: int, zone: ZoneInfo) -> tuple[datetime, datetime]:
+    """Return the window of `length` minutes from the minute `begin` of `day` on. The same days are
+    asked for again and again."""
+    start = datetime.combine(day, time()) + timedelta(minutes=begin)
+    end = start + timedelta(minutes=length)
+    return moment(start, zone), moment(end, zone, later=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +63,7 @@ class Weekly:
         length = (
             self.end - self.begin if self.end > self.begin else self.end + MIDNIGHT - self.begin
         )
-        start = datetime.combine(day, time()) + timedelta(minutes=self.begin)
-        return (
-            moment(start, self.zone),
-            moment(start + timedelta(minutes=length), self.zone, later=True),
-        )
+        return _span(day, self.begin, length, self.zone)
 
 
 @dataclass(frozen=True, slots=True)
