@@ -52,7 +52,7 @@ STEPS = {
 """The steps before and after each of which a bot dies, and how often each is taken at least."""
 LEASE = 1.0
 """Seconds: with fewer a busy machine has no leader, since none renews its lease in time."""
-SEEDS = int(os.environ.get("BATON_SEEDS", "6"))
+SEEDS = int(os.environ.get("BATON_SEEDS", "4"))
 FIRST = int(os.environ.get("BATON_FIRST_SEED", "0"))
 BUTTONS = ("approve", "confirm", "deny", "cancel")
 
