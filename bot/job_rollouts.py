@@ -24,7 +24,7 @@ def rollout_of(
     members = [
         Member(
             run.host,
-            state.waves.get(run.host, 1),
+            state.waves.get(run.host, 1 if run.state is State.HELD else 0),
             run.state,
             held=run.state is State.HELD or run.host in state.skipped,
             sick=run.host in state.sick,

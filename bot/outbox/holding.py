@@ -92,6 +92,11 @@ class HeldJobs:
         self._not_before: dict[str, datetime] = {}
         self._odd_since: dict[str, datetime] = {}
 
+    @property
+    def busy(self) -> frozenset[str]:
+        """Return the jobs about which something is being done now."""
+        return frozenset(self._busy)
+
     def wake(self) -> None:
         """Look at once: somebody has voted, or something is held."""
         self._woken.set()
@@ -282,7 +287,7 @@ class HeldJobs:
     async def _open(self, job: Job, plan: Plan, clear: Clear, silent: Collection[str]) -> None:
         at = self._clock()
         assert job.hold is not None, job.id
-        rollout = (await self._rollouts.begin(job.hold, plan.hosts)).rollout
+        rollout = (await self._rollouts.begin(job.hold, plan.hosts, silent)).rollout
 
         def open_now(now: Job, runs: tuple[RunRecord, ...]) -> HeldChange | None:
             if now.hold is None or now.plan_digest != plan_digest(plan):

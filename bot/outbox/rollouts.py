@@ -64,15 +64,17 @@ class Rollouts:
         self._source = source
         self._clock = clock
 
-    async def begin(self, hold: Hold, hosts: Collection[str]) -> Hold:
-        """Return `hold`, of a job that starts on `hosts` now, with the waves of its servers."""
+    async def begin(self, hold: Hold, hosts: Collection[str], silent: Collection[str]) -> Hold:
+        """Return `hold`, of a job that starts on `hosts` now, with the waves of its servers.
+        Nothing is sent to those that are `silent`, so they are in no wave: none counts as begun
+        because of them."""
         if hold.rollout is None:
             return hold
         readings = await self._health(hosts)
         # without any reading the bot cannot see: that is no news of the servers
         sick = {host for host in hosts if host not in readings or readings[host].bad}
         sick = sick if readings else set()
-        waves = assign(hosts, hold.rollout.settings, sick)
+        waves = assign(set(hosts) - set(silent), hold.rollout.settings, sick)
         return hold.model_copy(update={"rollout": hold.rollout.with_waves(waves, sick)})
 
     async def advance(self, job: Job, runs: Sequence[RunRecord]) -> bool:

@@ -66,7 +66,8 @@ class RolloutState(BaseModel):
         return self.model_copy(update={"question": None})
 
     def with_waves(self, waves: Mapping[str, int], sick: Collection[str]) -> RolloutState:
-        """Return it as it begins: the waves stay if they were set before."""
-        waves = dict(self.waves or waves)
-        hosts = frozenset(host for host in sick if host in waves)
-        return self.model_copy(update={"waves": waves, "sick": hosts})
+        """Return it as it begins, with the servers of `waves`; their waves stay if they were set
+        before."""
+        set_before = {host: wave for host, wave in self.waves.items() if host in waves}
+        waves = set_before if self.waves else dict(waves)
+        return self.model_copy(update={"waves": waves, "sick": frozenset(sick)})

@@ -28,7 +28,8 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A server of a rollout. `wave` counts from 1. `held` means that its run waits for its wave;
+    """A server of a rollout. `wave` counts from 1; it is 0 for one that ended before the first wave
+    began: nothing was sent to it. `held` means that its run waits for its wave;
     `sick`, that it was missing or unhealthy before the rollout began; `skipped`, that somebody said
     to leave it as it is. `finished` is when its run ended."""
 
@@ -121,6 +122,8 @@ class Rollout:
             return True
         if member.host in self.overlooked:
             return False
+        if not member.wave:
+            return member.sick
         if member.state is State.SUCCEEDED:
             return bool(self.bad(member))
         return member.sick or (not member.held and member.state not in NOT_BEGUN)

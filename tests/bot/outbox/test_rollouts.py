@@ -43,10 +43,9 @@ class World:
             self.stage.channel(),
             self.stage.front,
             policy=OPEN,
-            commands=COMMANDS,
+            **{"commands": COMMANDS, **options},
             gates=gates,
             clock=self.clock,
-            **options,
         )
         self.stage.bots.append(self.bot)
         await self.bot.start()
@@ -105,6 +104,16 @@ class World:
         state = (await self.hold(id)).rollout
         assert state is not None
         return state
+
+    async def looked(self, id: str) -> None:
+        """Return once the bot has looked at the job, and found nothing to do."""
+        held = self.bot.held_jobs
+        while True:
+            before = await self.job(id)
+            await held.round()
+            await until(lambda: id not in held.busy)
+            if (await self.job(id)).revision == before.revision:
+                return
 
     async def waits(self, id: str, text: str) -> None:
         """Return once the job says that it waits for `text`."""
