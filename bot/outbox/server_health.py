@@ -10,7 +10,6 @@ from alerts.labels import ALERTNAME
 from alerts.observation import Severity
 from baton.bus.messages import now
 from baton.command import Known, KnownServer
-from baton.outcome import duration
 from bot.rollout.values import Reading
 from bot.store.alerts.alert_store import AlertStore
 
@@ -58,7 +57,8 @@ def readings_of(
         if host in bad:
             found[host] = Reading(at, f"is unhealthy: {', '.join(sorted(set(bad[host])))} fires")
         elif server.missing:
-            found[host] = Reading(at, f"has sent no heartbeat for {duration(server.silent)}")
+            # not for how long: a question whose words change is asked anew
+            found[host] = Reading(at, "sends no heartbeat")
         else:
             found[host] = Reading(at - timedelta(seconds=server.silent))
     return found

@@ -53,13 +53,14 @@ class RolloutState(BaseModel):
     def with_question(
         self, text: str, wave: int, hosts: Iterable[str], urgent: bool
     ) -> RolloutState:
-        """Return it with a question that people are to answer; as it is if it asks that already."""
-        new = Question(text=text, wave=wave, hosts=frozenset(hosts), number=self.asked + 1)
-        new = new.model_copy(update={"urgent": urgent})
-        old = self.question
-        if old is not None and new.model_copy(update={"number": old.number}) == old:
-            return self
-        return self.model_copy(update={"question": new, "asked": new.number})
+        """Return it with a question that people are to answer; as it is if it asks that already. One
+        that is about more servers than before, or fewer, is the same: it is not asked twice."""
+        old, about = self.question, frozenset(hosts)
+        same = old is not None and (old.wave, old.urgent) == (wave, urgent)
+        same = same and old is not None and (old.hosts == about or bool(old.hosts & about))
+        number = old.number if same and old is not None else self.asked + 1
+        new = Question(text=text, wave=wave, hosts=about, number=number, urgent=urgent)
+        return self.model_copy(update={"question": new, "asked": max(self.asked, number)})
 
     def without_question(self) -> RolloutState:
         """Return it as it is when nobody is asked anything."""

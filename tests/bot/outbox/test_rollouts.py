@@ -3,7 +3,7 @@ otherwise. The servers are pretended, so that each test says how their runs end.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -79,15 +79,16 @@ class World:
         for host in hosts:
             await self.agents[host].finish(state, text)
 
-    async def later(self, **passed: float) -> None:
-        """Let that much time pass; the servers are well."""
-        await self.at(self.clock.at + timedelta(**passed))
+    async def later(self, silent: Collection[str] = (), **passed: float) -> None:
+        """Let that much time pass; the servers are well, but for those that are `silent`."""
+        await self.at(self.clock.at + timedelta(**passed), silent)
 
-    async def at(self, moment: datetime) -> None:
-        """Let it be that moment; the servers are well."""
+    async def at(self, moment: datetime, silent: Collection[str] = ()) -> None:
+        """Let it be that moment; the servers are well, but for those that are `silent`."""
         self.clock.at = moment
-        for agent in self.agents.values():
-            await agent.beat()
+        for host, agent in self.agents.items():
+            if host not in silent:
+                await agent.beat()
         self.bot.held_jobs.wake()
 
     async def job(self, id: str) -> Job:

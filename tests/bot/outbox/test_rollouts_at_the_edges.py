@@ -54,3 +54,22 @@ async def test_a_server_that_says_nothing_lets_no_wave_begin_early(
     assert (await world.stage.states(job))["web-2"] is State.HELD
     await world.ends("web-1")
     await world.begun(*HOSTS[:3])
+
+
+async def test_a_server_that_falls_silent_is_asked_about_once(world: World) -> None:
+    """However long it is silent, and though others follow it: the question is edited, and the
+    channel is not told again and again."""
+    await world.begin()
+    job = await world.rolls("ship shop prod --wave 2", *HOSTS[:2])
+    await world.later(seconds=1)
+    for host in HOSTS[:2]:
+        await world.ends(host)
+    await world.begun(*HOSTS)
+    for gone in (("web-1",), ("web-1", "web-2")):
+        for _ in range(3):
+            await world.later(seconds=100, silent=gone)
+            await world.looked(job)
+            await world.waits(job, f"{gone[-1]} sends no heartbeat")
+    state = await world.rollout(job)
+    assert state.question is not None
+    assert (state.asked, state.question.hosts) == (1, {"web-1", "web-2"})
