@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import ClassVar
 
@@ -26,6 +26,7 @@ from bot.dispatch.planner import Denied
 from bot.dispatch.policy import Refusal
 from bot.dispatch.reply import Reply, ReplyKind, started
 from bot.jobs import Job, NewJob, RunRecord, all_ended, last_attempts, short_id
+from bot.rollout.settings import RolloutSettings
 from bot.store.jobs.ledger import Ledger
 
 _READ = "log"
@@ -35,8 +36,8 @@ _READ = "log"
 class RetryCommand(BuiltinCommand):
     """Run a job again, with the same options, on the servers where it did not succeed.
 
-    With `--all` it runs on all servers that it reaches today. You need the right to run the command
-    itself.
+    It goes in the same waves, unless you say others. With `--all` it runs on all servers that it
+    reaches today. You need the right to run the command itself.
     """
 
     name: ClassVar[str] = "retry"
@@ -135,6 +136,7 @@ class RetryHandler(Handler[RetryCommand]):
                 f"{job.title} ({short_id(job.id)}) succeeded on every server: there is nothing to "
                 f"retry. To run it again everywhere: /retry {short_id(job.id)} --all"
             )
+        context = replace(context, rollout=context.rollout or _rollout_of(job))
         found = await self._gatekeeper.look(self._command_of(job), context, only=hosts)
         if isinstance(found, Denied):
             return found
@@ -161,6 +163,12 @@ class RetryHandler(Handler[RetryCommand]):
                 f"any more. {error.problem}",
                 field="job",
             ) from error
+
+
+def _rollout_of(job: Job) -> RolloutSettings | None:
+    """Return how `job` went through its servers: who wanted a canary then wants one now."""
+    rollout = job.hold.rollout if job.hold is not None else None
+    return None if rollout is None else rollout.settings
 
 
 def _unsuccessful(runs: Sequence[RunRecord]) -> frozenset[str]:

@@ -130,7 +130,9 @@ def _decide(
     assert job.hold is not None, job.id
     if job.cancelled_by is not None:
         return Done() if all_ended(runs) else Wait("cancelled")
-    if at >= job.hold.until and all_ended(runs):
+    state = job.hold.rollout
+    asks = state is not None and (state.paused or state.question)
+    if asks and at >= job.hold.until and all_ended(runs):
         return Done()
     return decide(rollout_of(job, runs, readings), at)
 
@@ -142,6 +144,7 @@ def note(
     if job.hold is None or job.hold.rollout is None:
         return None
     hold, state = job.hold, job.hold.rollout
+    asked = state.asked
     if isinstance(decision, Stop):
         text = f"not begun: {decision.text}"
         ended = [close(run, State.CANCELLED, text, at) for run in _held(runs)]
@@ -155,17 +158,47 @@ def note(
         changed = _with(hold, state.without_question(), text)
     elif isinstance(decision, Done):
         over = state.without_question().model_copy(update={"over": True})
-        changed = _with(hold, over, "")
+        return HeldChange(hold=_with(hold, over, ""))
     else:
         return None
     if not changed.warning and at >= hold.warn_at and (state.paused or state.question):
         changed = changed.model_copy(update={"warning": _warning(job, changed)})
-    return HeldChange(hold=changed) if changed != hold else None
+    return _stays(changed, hold, runs, at, asked)
 
 
 def stays_until(at: datetime) -> datetime:
     """Return until when a rollout that does something at `at` stays if nobody says anything."""
     return at + timedelta(seconds=LIMIT)
+
+
+def _stays(
+    changed: Hold, before: Hold, runs: Sequence[RunRecord], at: datetime, asked: int
+) -> HeldChange | None:
+    """Return how a job changes whose hold, as it was `before`, is `changed`; None if it stays as it
+    is. The day after which it ends by itself is for people: it begins when they are asked, of whom
+    `asked` questions had been asked before, and what waits for anything else has as long again."""
+    state = changed.rollout
+    assert state is not None
+    for_people = state.paused or (state.question is not None and state.asked == asked)
+    if not for_people and _is_old(changed, at):
+        changed, rest = _anew(changed, _held(runs), at)
+        return HeldChange(hold=changed, runs=rest)
+    return HeldChange(hold=changed) if changed != before else None
+
+
+def _is_old(hold: Hold, at: datetime) -> bool:
+    """Return whether `hold` is to stay for longer. Not at each wave: a fleet that goes one by one
+    would write all of its rows each time."""
+    return at >= hold.since + (hold.until - hold.since) / 4
+
+
+def _anew(
+    hold: Hold, held: Sequence[RunRecord], at: datetime
+) -> tuple[Hold, tuple[RunRecord, ...]]:
+    """Return `hold`, and the runs that are `held`, as they stay for as long again."""
+    until = stays_until(at)
+    hold = hold.model_copy(update={"since": at, "until": until, "warning": ""})
+    return hold, tuple(replace(run, deadline=until) for run in held)
 
 
 def _opened(
@@ -185,14 +218,10 @@ def _opened(
     hold = _with(hold, state, "")
     begin = [run for run in _held(runs) if run.host in decision.hosts]
     queued, outbox = opened(job, begin, _plan_of(job), clear, at, source)
-    rest: list[RunRecord] = []
-    # not at each wave: a fleet that goes one by one would write all of its rows each time
-    if at >= hold.since + (hold.until - hold.since) / 4:
-        until = stays_until(at)
-        hold = hold.model_copy(update={"since": at, "until": until, "warning": ""})
-        rest = [
-            replace(run, deadline=until) for run in _held(runs) if run.host not in decision.hosts
-        ]
+    rest: tuple[RunRecord, ...] = ()
+    if _is_old(hold, at):
+        later = [run for run in _held(runs) if run.host not in decision.hosts]
+        hold, rest = _anew(hold, later, at)
     return HeldChange(hold=hold, runs=(*queued, *rest), outbox=outbox)
 
 
@@ -205,8 +234,8 @@ def _hindered(
     if hindrance.final:
         ended = [close(run, State.REFUSED, hindrance.text, at) for run in _held(runs)]
         return HeldChange(hold=_with(hold, hold.rollout, hindrance.text), runs=tuple(ended))
-    changed = _with(hold, hold.rollout, text)
-    return HeldChange(hold=changed) if changed != hold else None
+    state = hold.rollout.without_question()
+    return _stays(_with(hold, state, text), hold, runs, at, state.asked)
 
 
 def _with(hold: Hold, state: RolloutState, waits: str) -> Hold:

@@ -79,6 +79,8 @@ def decide(rollout: Rollout, at: datetime) -> Decision:
     """Return what is to be done at the moment `at`."""
     if rollout.stopped:
         return _after_stop(rollout)
+    if not any(one.waits or one.in_flight or _has_it(one) for one in rollout.members):
+        return Done()  # nothing is left to go on with, and nothing to take back
     fault = _fault(rollout)
     if fault is not None:
         return fault
@@ -105,7 +107,8 @@ def _fault(rollout: Rollout) -> Decision | None:
     if blind:
         # it says nothing of the version: going back because we cannot see would be a guess
         return Ask(
-            f"{_are(blind)} {blind[0].state.value}: nobody knows what was done there. {_MAY_SAY}",
+            f"{_are(blind)} {blind[0].state.value}: nobody knows what was done there. "
+            f"{_may_say(rollout)}",
             0,
             frozenset(one.host for one in blind),
         )
@@ -125,10 +128,22 @@ def _fault(rollout: Rollout) -> Decision | None:
         return Stop(text)
     if rollout.irreversible and rollout.settings.back and bad:
         text += " It has a step that cannot be taken back, so it does not go back by itself."
-    return Ask(f"{text} {_MAY_SAY}", 0, frozenset(one.host for one in fresh))
+    return Ask(f"{text} {_may_say(rollout)}", 0, frozenset(one.host for one in fresh))
 
 
-_MAY_SAY = "Say `go on`, `back` or `cancel`."
+def _may_say(rollout: Rollout) -> str:
+    """Return what people may answer: nothing that would be refused."""
+    words = ["`go on`"]
+    if rollout.can_undo:
+        words.append("`back`")
+    if any(one.waits or one.in_flight for one in rollout.members):
+        words.append("`cancel`")
+    *most, last = words
+    return f"Say {', '.join(most)} or {last}." if most else f"Say {last}."
+
+
+def _has_it(member: Member) -> bool:
+    return member.state is State.SUCCEEDED
 
 
 def _is_worse(rollout: Rollout, member: Member) -> bool:
@@ -176,8 +191,8 @@ def _gate(rollout: Rollout, wave: int, at: datetime) -> Decision | None:
     hosts = [one for one, _ in unread]
     if at < due:
         return Wait(f"waiting for news of {_hosts(hosts)}", due)
-    text = f"There is no news of {_hosts(hosts)}: nobody knows whether all is well. {_MAY_SAY}"
-    return Ask(text, 0, frozenset(one.host for one in hosts))
+    text = f"There is no news of {_hosts(hosts)}: nobody knows whether all is well. "
+    return Ask(text + _may_say(rollout), 0, frozenset(one.host for one in hosts))
 
 
 def _between(rollout: Rollout, wave: int, following: int) -> Ask | None:
@@ -190,7 +205,7 @@ def _between(rollout: Rollout, wave: int, following: int) -> Ask | None:
     whole = sum(one.wave == wave and not one.skipped for one in rollout.members)
     after = sum(one.wave == following and one.waits for one in rollout.members)
     text = f"Wave {wave} is done: {good} of {whole} succeeded. The next wave has {after}. "
-    return Ask(text + _MAY_SAY, wave)
+    return Ask(text + _may_say(rollout), wave)
 
 
 def _open(rollout: Rollout, wave: int) -> Decision:
@@ -213,7 +228,7 @@ def _open(rollout: Rollout, wave: int) -> Decision:
         f"{named(sorted(unavailable), 5)} unavailable, and at most {limit} may be: nothing can "
         f"begin. "
     )
-    return Ask(f"{text}{_MAY_SAY}", 0, frozenset(unavailable))
+    return Ask(f"{text}{_may_say(rollout)}", 0, frozenset(unavailable))
 
 
 def _last_wave(rollout: Rollout, at: datetime) -> Decision:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from baton.bus.messages import State
 from bot.rollout.state import RolloutState
 from bot.rollout.values import Rollout
 from bot.rollout.waves import slower
@@ -94,4 +95,6 @@ def _back(it: Rollout, state: RolloutState, by: str) -> Heard:
     running = sum(one.in_flight for one in it.members)
     text = "It goes back: what succeeded is taken back, the newest wave first"
     text += f", once the {running} that run have ended." if running else "."
+    if not running and not any(one.state is State.SUCCEEDED for one in it.members):
+        text = "It is stopped. It has succeeded on no server, so there is nothing to take back."
     return Heard(text, state.model_copy(update=change), left)

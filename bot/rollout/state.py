@@ -53,12 +53,13 @@ class RolloutState(BaseModel):
     def with_question(
         self, text: str, wave: int, hosts: Iterable[str], urgent: bool
     ) -> RolloutState:
-        """Return it with a question that people are to answer; as it is if it asks that already. One
-        that is about more servers than before, or fewer, is the same: it is not asked twice."""
+        """Return it with a question that people are to answer. One that is about more servers than
+        before, or fewer, is the same question: it is not asked twice."""
         old, about = self.question, frozenset(hosts)
-        same = old is not None and (old.wave, old.urgent) == (wave, urgent)
-        same = same and old is not None and (old.hosts == about or bool(old.hosts & about))
-        number = old.number if same and old is not None else self.asked + 1
+        if old is not None and (old.wave, old.urgent) == (wave, urgent) and _meet(old.hosts, about):
+            number = old.number
+        else:
+            number = self.asked + 1
         new = Question(text=text, wave=wave, hosts=about, number=number, urgent=urgent)
         return self.model_copy(update={"question": new, "asked": max(self.asked, number)})
 
@@ -72,3 +73,7 @@ class RolloutState(BaseModel):
         set_before = {host: wave for host, wave in self.waves.items() if host in waves}
         waves = set_before if self.waves else dict(waves)
         return self.model_copy(update={"waves": waves, "sick": frozenset(sick)})
+
+
+def _meet(some: frozenset[str], others: frozenset[str]) -> bool:
+    return some == others or not some.isdisjoint(others)

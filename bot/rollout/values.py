@@ -59,7 +59,8 @@ class Rollout:
     `readings` are the last ones of its servers, by host. `paused` is why somebody paused it, empty
     if nobody did. `let_on` is the last wave after which somebody let it go on, and `overlooked` are
     the servers whose end somebody has seen, and let it go on nevertheless. With `irreversible` the
-    command cannot be taken back. `stopped` is why it was stopped for good.
+    command does not go back by itself. `stopped` is why it was stopped for good. `can_undo`: there
+    is a command that takes it back.
     """
 
     settings: RolloutSettings
@@ -70,6 +71,7 @@ class Rollout:
     overlooked: frozenset[str] = frozenset()
     irreversible: bool = False
     stopped: str = ""
+    can_undo: bool = True
 
     @classmethod
     def of(
@@ -90,6 +92,7 @@ class Rollout:
             state.overlooked,
             irreversible,
             state.stopped,
+            state.can_undo,
         )
 
     @property

@@ -43,6 +43,9 @@ class StartCheck:
 
     async def check(self, job: Job, hosts: Collection[str]) -> Hindrance | Clear:
         """Return whether `job` may start on `hosts` now, or why not."""
+        blind = self._servers.blind_since
+        if blind is not None:  # its requests would expire here, and nobody sees how servers are
+            return Hindrance(f"this bot has had no link to RabbitMQ since {blind:%H:%M:%S} UTC")
         if job.hold is not None and job.hold.undoes:
             return await self._fences(job, hosts)
         asker, directory = job.asked_by, job.place.directory

@@ -61,6 +61,9 @@ class Undoing:
         if not words:
             raise UsageError(f"nothing takes back /{job.command}.")
         asked = Invocation(words, job.asked_by, job.place, f"undo/{job.id}", self._clock())
+        begun = await self._ledger.job_of_key(asked.key)
+        if begun is not None:  # by a bot that died then: it may be far by now
+            return begun
         known = await self._ledger.job(job.id)
         runs = known[1] if known is not None else ()
         servers = self._servers.servers()
@@ -129,10 +132,11 @@ def _held(
     portion = settings.max_unavailable or settings.wave
     size = portion.of(len(job.hold.rollout.waves)) if portion else max(len(hosts), 1)
     waves = {host: 1 + number // size for number, host in enumerate(hosts)}
-    # one server that cannot go back keeps no other one on the bad version
+    # one server that cannot go back, or is lost meanwhile, keeps no other one on the bad version
     back = RolloutSettings(
         wave=portion, max_unavailable=Portion(max(len(hosts), 1)), max_failed=len(hosts)
     )
+    state = RolloutState(settings=back, waves=waves, overlooked=frozenset(hosts))
     hold = Hold(
         since=at,
         until=at + timedelta(seconds=WITHIN),
@@ -141,7 +145,7 @@ def _held(
         survey=surveys,
         undoes=job.id,
         signers=signers,
-        rollout=RolloutState(settings=back, waves=waves),
+        rollout=state,
     )
     runs = tuple(replace(run, state=State.HELD, deadline=hold.until) for run in new.runs)
     held = replace(new.job, hold=hold)
