@@ -18,8 +18,9 @@ from bot.dispatch.reply import ReplyKind
 from bot.jobs import Job
 from tests.bot.build import Hail
 from tests.bot.outbox.test_holding import BEA
-from tests.bot.outbox.test_rollouts import HOSTS, Unship, World
-from tests.bot.outbox.test_rollouts import Ship as Shipping
+from tests.bot.outbox.test_rollouts import HOSTS, World
+from tests.bot.rolling import Ship as Shipping
+from tests.bot.rolling import Unship
 from tests.bot.world import Stage
 from tests.support.wait import until
 
