@@ -61,13 +61,15 @@ class FormField:
 @dataclass(frozen=True, slots=True)
 class CommandForm:
     """The form of the command called `command`, as a chat shows it: `when` is the field that says
-    when it is to run, of a command that can run later."""
+    when it is to run, of a command that can run later, and `rollout` the one in which people type
+    how it goes through its servers, of one that goes to each of them."""
 
     command: str
     summary: str
     usage: str
     fields: tuple[FormField, ...]
     when: FormField | None
+    rollout: FormField | None = None
 
 
 def command_form(command: type[Command], values: Values, filled: Mapping[str, str]) -> CommandForm:

@@ -21,7 +21,7 @@ from baton.bus.messages import Person, now
 from baton.command import Command, Reach
 from baton.errors import ExtensionError, UsageError
 from baton.extensions import Commands
-from baton.text.words import without_stop
+from baton.text.words import unmarked, without_stop
 from bot.dispatch.audit_log import AuditLog
 from bot.dispatch.authorizer import Authorizer, looked_up_once
 from bot.dispatch.builtin import Handler
@@ -36,7 +36,7 @@ from bot.dispatch.command_form import (
 from bot.dispatch.context import CommandContext, Invocation
 from bot.dispatch.gates.gatekeeper import Gatekeeper
 from bot.dispatch.gates.looked import Looked
-from bot.dispatch.gates.words import Said, read_said
+from bot.dispatch.gates.words import Said, read_said, without_rollout
 from bot.dispatch.name_cache import AUDIT_LOOKBACK, NameCache
 from bot.dispatch.plan import Plan
 from bot.dispatch.plan_maker import LOOK, PLAN_LIMITS, PlanMaker
@@ -44,6 +44,7 @@ from bot.dispatch.planner import Denied
 from bot.dispatch.protocol import Dispatcher, GroupLookup
 from bot.dispatch.rate_limiter import PersonRateLimiter
 from bot.dispatch.reply import Reply, ReplyKind, refused, started, unusable
+from bot.dispatch.rollout_form import rollout_line
 from bot.dispatch.thread_words import ThreadWords, thread_words
 from bot.dispatch.why import why_reply
 from bot.jobs import AuditEntry, Job, Place, short_id
@@ -177,11 +178,13 @@ class CommandDispatcher(Dispatcher):
                 turned_away = self._admit_to_look(asked)
                 if turned_away is not None:
                     return turned_away
-                command, words = begun(self._commands, asked.text)
+                rest, rollout = without_rollout(unmarked(asked.text), self._commands)
+                command, words = begun(self._commands, rest)
                 context = CommandContext(asked, looked_up_once(groups))
                 reader = self._authorizer.reader(LOOK, context)
                 values = values_of(await reader.visible(self._servers.servers()))
-                return command_form(command, values, filled_so_far(command, words))
+                form = command_form(command, values, filled_so_far(command, words))
+                return replace(form, rollout=rollout_line(command, rollout))
             except UsageError as error:
                 return unusable(error)
 

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from pydantic import ValidationError
@@ -90,14 +90,42 @@ def read_said(text: str, commands: Commands) -> Said:
     return Said(joined(rest), found.why, reason, _rollout(found.rollout, command))
 
 
-def _apart(words: list[str], own: Collection[str]) -> _Apart:
-    """Return `words` without what is said beside them. What is one of the command's `own` options
+def option_of(name: str) -> str:
+    """Return the option that says the field `name` of a rollout: `--max-failed`."""
+    return f"--{name.replace('_', '-')}"
+
+
+def without_rollout(text: str, commands: Commands) -> tuple[str, Mapping[str, str]]:
+    """Return `text` without what it says of a rollout, and that by the name of each field, as it
+    was typed; as it is if it says nothing of one, or names no command that may start a job.
+
+    Raises UsageError if a value is missing.
+    """
+    try:
+        words = split(text)
+    except UsageError:
+        return text, {}
+    known = commands.get(_name(words)) if words else None
+    found = _apart(words, _own_options(words, commands), frozenset(ROLLOUT))
+    if known is None or not _may_start(known.command) or not found.rollout:
+        return text, {}
+    said = {option[2:].replace("-", "_"): value for option, value in found.rollout.items()}
+    for name, value in said.items():
+        if not value:
+            raise _invalid(name, "")
+    rest = joined(found.rest)
+    slash = "/" if words[0].startswith("/") and not rest.startswith("/") else ""
+    return slash + rest, {k: "yes" if value is True else str(value) for k, value in said.items()}
+
+
+def _apart(words: list[str], own: Collection[str], beside: Collection[str] = _BESIDE) -> _Apart:
+    """Return `words` without what is said `beside` them. What is one of the command's `own` options
     is said to the command."""
     found = _Apart()
     left = iter(words)
     for word in left:
         name, equals, value = word.partition("=")
-        if name in own or name not in _BESIDE or (equals and name == WHY):
+        if name in own or name not in beside or (equals and name == WHY):
             found.rest.append(word)
         elif name == WHY:
             found.why = True
@@ -138,10 +166,14 @@ def _rollout(said: dict[str, object], command: Command) -> RolloutSettings | Non
         return RolloutSettings.model_validate(values)
     except ValidationError as error:
         name = str(error.errors()[0]["loc"][0])
-    option = f"--{name.replace('_', '-')}"
+    raise _invalid(name, str(values[name]))
+
+
+def _invalid(name: str, value: str) -> UsageError:
+    option = option_of(name)
     must = _VALUES.get(option, "first or each" if name == "pause" else "alone, without a value")
-    given = cited(str(values[name]))
-    raise UsageError(f"{option}: invalid value {given}: it must be {must}. Nothing was done.")
+    given = f"invalid value {cited(value)}" if value else "a value is missing"
+    return UsageError(f"{option}: {given}: it must be {must}. Nothing was done.", field=name)
 
 
 def _may_start(command: type[Command]) -> bool:

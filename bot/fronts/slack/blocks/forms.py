@@ -12,6 +12,8 @@ from bot.content import FORM
 from bot.dispatch.command_form import PREFIX as FIELD
 from bot.dispatch.command_form import CommandForm, FormField
 from bot.dispatch.reply import Form
+from bot.dispatch.rollout_form import FIELDS as ROLLOUT
+from bot.dispatch.rollout_form import LINE
 from bot.fronts.slack.blocks.posts import PREFIX, Block
 from bot.fronts.slack.blocks.text import MAX_SECTION, clean, cut, escaped
 from bot.schedules.scanner import WHEN
@@ -57,6 +59,8 @@ def form_view(form: Form, state: str) -> dict[str, Any] | None:
 def command_view(form: CommandForm, state: str) -> dict[str, Any] | None:
     """Return the modal of a command, which keeps `state`; None if it does not fit into one."""
     inputs = [_of_field(f"{FIELD}{one.name}", one) for one in form.fields]
+    if form.rollout is not None:
+        inputs.append(_of_field(LINE, form.rollout))
     if form.when is not None:
         inputs.append(_of_field(WHEN, form.when))
     fits = all(len(one["block_id"]) <= MAX_ID and _has_room(one["element"]) for one in inputs)
@@ -89,6 +93,8 @@ def error_at(field: str, inputs: Sequence[str]) -> str:
     named = f"{FIELD}{field}"
     if named in inputs:
         return named
+    if field in ROLLOUT and LINE in inputs:
+        return LINE
     return WHEN if field == WHEN and WHEN in inputs else inputs[-1]
 
 

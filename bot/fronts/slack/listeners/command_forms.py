@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 
 from baton.extensions import Commands
+from baton.text.words import kept
 from bot.dispatch.command_form import CommandForm, filled_in, scheduled, words_from
 from bot.dispatch.reply import Form, Reply
+from bot.dispatch.rollout_form import LINE, rolled
 from bot.fronts.slack.listeners.payloads import FilledForm
 from bot.schedules.scanner import WHEN
 
@@ -51,5 +53,6 @@ def instead_of(reply: Reply, form: CommandForm) -> FormReply:
 def words_of(form: FilledForm, commands: Commands) -> str:
     """Return the words that a filled in form of a command equals. Raises UsageError."""
     when = form.values.get(WHEN, "").strip()
-    text = scheduled(words_from(commands, form.command, filled_in(form.values)), when)
+    words = words_from(commands, form.command, filled_in(form.values))
+    text = scheduled(rolled(words, kept(form.values.get(LINE, "").strip()), when), when)
     return text.removeprefix("/")

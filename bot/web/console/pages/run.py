@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from http import HTTPStatus
 
@@ -12,6 +12,7 @@ from fastapi.responses import JSONResponse, RedirectResponse
 
 from baton.command import Command, Reach
 from baton.errors import UsageError
+from baton.extensions import Commands
 from baton.text.words import cited, did_you_mean
 from baton.timing.calendar import zone
 from bot.dispatch.command_form import (
@@ -26,8 +27,11 @@ from bot.dispatch.command_form import (
     words_from,
 )
 from bot.dispatch.gates.finding import state_of
+from bot.dispatch.gates.words import without_rollout
 from bot.dispatch.plan import Plan, Times
 from bot.dispatch.reply import Reply, ReplyKind
+from bot.dispatch.rollout_form import PREFIX as OF_ROLLOUT
+from bot.dispatch.rollout_form import rolled, rollout_fields, rollout_filled, rollout_words
 from bot.schedules.scanner import WHEN
 from bot.web.console.access import Viewer
 from bot.web.console.errors import NotFound
@@ -51,6 +55,38 @@ class Reached:
 
     host: str
     seen: SeenServer | None
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """What a form says: the fields of its command, of its rollout, and when it is to run."""
+
+    fields: Mapping[str, str] = field(default_factory=dict)
+    rollout: Mapping[str, str] = field(default_factory=dict)
+    when: str = ""
+
+    @classmethod
+    def of(cls, form: Mapping[str, str]) -> Filled:
+        """Return what `form`, or the query of an address, says."""
+        when = form.get(WHEN, "").strip()[:MAX_WHEN]
+        return cls(filled_in(form), rollout_filled(form), when)
+
+    @property
+    def inputs(self) -> dict[str, str]:
+        """What it says by the names of the inputs of the form."""
+        fields = {f"{PREFIX}{name}": value for name, value in self.fields.items()}
+        rollout = {f"{OF_ROLLOUT}{name}": value for name, value in self.rollout.items()}
+        return {**fields, **rollout, **({WHEN: self.when} if self.when else {})}
+
+    @property
+    def query(self) -> str:
+        """It as the query of an address."""
+        return query(self.inputs)
+
+    def text(self, commands: Commands, name: str) -> str:
+        """Return the slash command that it equals. Raises UsageError."""
+        words = words_from(commands, name, self.fields)
+        return scheduled(rolled(words, rollout_words(self.rollout), self.when), self.when)
 
 
 def run_routes(pages: PageParts) -> APIRouter:
@@ -113,31 +149,30 @@ class RunPages:
         typed = query.get(TYPED, "")[:MAX_TYPED]
         if typed.strip():
             return await self._form_of_wrong(request, viewer, name, typed)
-        return await self._form(request, viewer, name, filled_in(query), _when(query))
+        return await self._form(request, viewer, name, Filled.of(query))
 
     async def ask(self, request: Request, name: str) -> Response:
         """Ask what the form says; or show it again with what is wrong at the field."""
         viewer = await self._pages.viewer(request)
         command, form = self._command(name), await read_form(request)
-        filled, when = filled_in(form), _when(form)
+        filled = Filled.of(form)
         try:
-            text = scheduled(words_from(self._commands, command.name, filled), when)
+            text = filled.text(self._commands, command.name)
         except UsageError as error:
-            return await self._form(request, viewer, name, filled, when, error.problem, error.field)
+            return await self._form(request, viewer, name, filled, error.problem, error.field)
         reply = await self._pages.asking.ask(viewer, text, form.get("key", "")[:MAX_KEY])
         if reply.kind is ReplyKind.UNUSABLE:
-            return await self._form(request, viewer, name, filled, when, reply.text, reply.field)
-        back = "/schedules" if when and reply.ok else f"/run/{name}{_query(filled, when)}"
+            return await self._form(request, viewer, name, filled, reply.text, reply.field)
+        back = "/schedules" if filled.when and reply.ok else f"/run/{name}{filled.query}"
         return await answered(self._pages, request, viewer, text, reply, back)
 
     async def plan(self, request: Request, name: str) -> Response:
         """Show what the form, as it is filled in, would reach."""
         viewer = await self._pages.viewer(request)
-        query = request.query_params
-        command, filled = self._command(name), filled_in(query)
+        command, filled = self._command(name), Filled.of(request.query_params)
         wrong, text, found = "", "", None
         try:
-            text = scheduled(words_from(self._commands, command.name, filled), _when(query))
+            text = filled.text(self._commands, command.name)
             found = await self._pages.asking.plan(viewer, text)
         except UsageError as error:
             wrong = error.problem
@@ -153,7 +188,7 @@ class RunPages:
             plan=plan,
             wrong=wrong,
             gate_state=state_of,
-            empty=not filled,
+            empty=not filled.fields,
             times=_local(plan.times) if plan and plan.times else [],
             reached=await self._reached(viewer, plan) if plan else [],
         )
@@ -162,14 +197,13 @@ class RunPages:
         """Return, for the script of the page, which fields the slash command `text` fills in."""
         await self._pages.viewer(request)
         try:
-            words, when = self._apart(text[:MAX_TYPED])
-            command = self._commands.parse(words)
+            command, filled = self._read(text[:MAX_TYPED])
         except UsageError as error:
             return JSONResponse({"problem": error.problem})
-        filled = filled_from(command, words)
-        shown = {one.name: one.value for one in form_fields(type(command), {}, filled) if one.value}
-        fields = _named(shown, when)
-        return JSONResponse({"command": command.name, "fields": fields})
+        fields = form_fields(command, {}, filled.fields)
+        shown = {one.name: one.value for one in fields if one.value}
+        inputs = replace(filled, fields=shown).inputs
+        return JSONResponse({"command": command.name, "fields": inputs})
 
     async def _reached(self, viewer: Viewer, plan: Plan) -> list[Reached]:
         seen = {one.host: one for one in (await self._pages.servers.read(viewer)).servers}
@@ -180,17 +214,19 @@ class RunPages:
         request: Request,
         viewer: Viewer,
         name: str,
-        filled: Mapping[str, str],
-        when: str,
+        filled: Filled,
         problem: str = "",
         field: str = "",
         typed: str = "",
     ) -> Response:
         command = self._command(name)
         values = known_values(await self._pages.servers.read(viewer))
-        fields = form_fields(command, values, filled, {field: problem} if problem else {})
+        wrong = {field: problem} if problem else {}
+        fields = form_fields(command, values, filled.fields, wrong)
         can_wait = schedulable(command)
         at_field = any(one.wrong for one in fields)
+        rollout = rollout_fields(command, filled.rollout, {} if at_field else wrong)
+        at_field = at_field or any(one.wrong for one in rollout)
         at_time = can_wait and field == WHEN and not at_field
         return await self._pages.renderer.page(
             request,
@@ -200,11 +236,13 @@ class RunPages:
             command=command,
             fields=fields,
             prefix=PREFIX,
-            query=_query(filled, when),
-            text=typed or self._text(command, filled, when),
+            rollout=rollout,
+            rollout_prefix=OF_ROLLOUT,
+            query=filled.query,
+            text=typed or self._text(command, filled),
             problem="" if at_field or at_time else problem,
             schedulable=can_wait,
-            when=when,
+            when=filled.when,
             when_name=WHEN,
             when_help=WHEN_HELP,
             when_wrong=problem if at_time else "",
@@ -216,31 +254,35 @@ class RunPages:
         """Show the form of what was `typed`, which cannot be followed: with what is wrong with it,
         and as it was typed."""
         try:
-            self._commands.parse(typed)
+            self._read(typed)
         except UsageError as error:
             problem, field = error.problem, error.field
-            return await self._form(request, viewer, name, {}, "", problem, field, typed)
+            return await self._form(request, viewer, name, Filled(), problem, field, typed)
         return await self._form_of(request, viewer, typed)
 
     async def _form_of(self, request: Request, viewer: Viewer, text: str) -> Response:
         """Lead to the form of what is typed; of no command that there is, say so, and keep it."""
         try:
-            words, when = self._apart(text)
-            command = self._commands.parse(words)
+            command, filled = self._read(text)
         except UsageError as error:
             name = text.split()[0].removeprefix("/").lower()
             if name not in self._commands:
                 return await self._choice(request, viewer, text, error.problem)
             return RedirectResponse(f"/run/{name}{query({TYPED: text})}", HTTPStatus.SEE_OTHER)
-        address = f"/run/{command.name}{_query(filled_from(command, words), when)}"
+        address = f"/run/{command.name}{filled.query}"
         return RedirectResponse(address, HTTPStatus.SEE_OTHER)
 
-    def _apart(self, text: str) -> tuple[str, str]:
-        return apart(self._commands, text, self._pages.console.clock())
+    def _read(self, text: str) -> tuple[type[Command], Filled]:
+        """Return the command that `text` asks for, and what its form says then. Raises
+        UsageError."""
+        rest, rollout = without_rollout(text, self._commands)
+        words, when = apart(self._commands, rest, self._pages.console.clock())
+        command = self._commands.parse(words)
+        return type(command), Filled(filled_from(command, words), rollout, when)
 
-    def _text(self, command: type[Command], filled: Mapping[str, str], when: str) -> str:
+    def _text(self, command: type[Command], filled: Filled) -> str:
         try:
-            return scheduled(words_from(self._commands, command.name, filled), when)
+            return filled.text(self._commands, command.name)
         except UsageError:
             return f"/{command.name} "
 
@@ -252,21 +294,6 @@ class RunPages:
                 detail=f"There is no command {cited(name)}.{hint} All are on the page Run."
             )
         return known.command
-
-
-def _when(form: Mapping[str, str]) -> str:
-    """Return when a form says that its command is to run; empty for now."""
-    return form.get(WHEN, "").strip()[:MAX_WHEN]
-
-
-def _named(filled: Mapping[str, str], when: str) -> dict[str, str]:
-    """Return what a form is filled in with, by the names of its inputs."""
-    fields = {f"{PREFIX}{name}": value for name, value in filled.items()}
-    return {**fields, WHEN: when} if when else fields
-
-
-def _query(filled: Mapping[str, str], when: str) -> str:
-    return query(_named(filled, when))
 
 
 def _local(times: Times) -> list[tuple[str, datetime]]:

@@ -7,6 +7,7 @@
   const wrong = document.getElementById("slash-wrong");
   const plan = document.getElementById("plan");
   const when = document.getElementById("when"); // what the bot answers itself has none
+  const rollout = document.getElementById("rollout"); // of what goes to each server by itself
   const button = form.querySelector("button.primary");
   const command = form.dataset.command;
   let timer;
@@ -20,7 +21,7 @@
 
   // The inputs that the slash command consists of.
   function said(name) {
-    return name === "when" || Boolean(name?.startsWith("f-"));
+    return name === "when" || Boolean(name?.startsWith("f-") || name?.startsWith("rollout-"));
   }
 
   function query() {
@@ -77,6 +78,7 @@
         field.value = value;
       }
     }
+    if (rollout && Object.keys(answer.fields).some((name) => name.startsWith("rollout-"))) rollout.open = true;
     pending = false;
     look();
   }

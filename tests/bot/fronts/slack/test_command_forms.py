@@ -162,6 +162,27 @@ async def test_what_is_wrong_stands_at_its_field(
     assert [job.title for job in await jobs(counter)] == ["ship shop prod"]
 
 
+async def test_how_servers_are_gone_through_is_kept_in_the_form(
+    slack: SlackServer, counter: Counter, ann: Person
+) -> None:
+    """What was typed beside an unfinished command is in the form that completes it; what is wrong
+    with it stands at its field."""
+    view = await pressed(
+        slack, ann, await ann.slash("/baton ship shop --canary 1", channel="C_OPS")
+    )
+    fields = {each["block_id"]: each["element"] for each in view["blocks"][1:]}
+    assert fields["rollout"]["initial_value"] == "--canary 1"
+    said = {"f-environment": "prod"}
+    sent = await ann.submits(view, channel="C_OPS", **said, rollout="--wave some")
+    assert list(sent.problems) == ["rollout"]
+    sent = await ann.submits(view, channel="C_OPS", **said)
+    assert sent.problems == {}
+    (job,) = await jobs(counter)
+    assert job.hold is not None
+    assert job.hold.rollout is not None
+    assert job.hold.rollout.settings.canary == 1
+
+
 async def test_a_time_makes_a_schedule_of_it(
     slack: SlackServer, counter: Counter, ann: Person
 ) -> None:

@@ -27,6 +27,12 @@ async def test_the_form_and_the_slash_command_follow_each_other(reader: BrowserC
     await expect(page.locator("#plan")).to_contain_text("1 server in prod")
     await page.reload()
     await expect(page.locator("#field-ref")).to_have_value("v9")
+    await expect(page.locator("#rollout-canary")).to_be_hidden()
+    await page.fill("#slash", "/ship shop prod --canary 1")
+    await expect(page.locator("#rollout-canary")).to_have_value("1")
+    await page.fill("#rollout-wave", "50%")
+    await expect(page.locator("#slash")).to_have_value("/ship shop prod --canary 1 --wave 50%")
+    await expect(page.locator("#plan")).to_contain_text("It goes by rollout: waves of 1, 1 and 1.")
     await page.fill("#slash", "/ship")
     await expect(page.locator("#slash-wrong")).to_be_visible()
 

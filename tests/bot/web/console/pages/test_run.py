@@ -298,3 +298,32 @@ async def test_a_box_that_is_ticked_by_default_can_be_unticked(console: Console)
     ):
         answer = await console.client.get(f"/run/report/plan?{form}", headers=HTML)
         assert f'data-text="{words}"' in answer.text
+
+
+async def test_a_form_says_how_servers_are_gone_through(console: Console) -> None:
+    """In a section of its own, closed as long as it says nothing: the plan has the waves, what is
+    wrong stands at its field, and what is typed fills it in."""
+    text = (await console.client.get("/run/ship", headers=HTML)).text
+    assert '<details id="rollout">' in text
+    assert "rollout-canary" not in (await console.client.get("/run/hail", headers=HTML)).text
+    query = "f-app=shop&f-environment=prod&rollout-canary=1&rollout-pause=first"
+    plan = (await console.client.get(f"/run/ship/plan?{query}", headers=HTML)).text
+    assert 'data-text="/ship shop prod --canary 1 --pause"' in plan
+    assert "waves of 1 and 2; it asks after the first" in plan
+    form = {"f-app": "shop", "f-environment": "prod", "rollout-wave": "some", "key": "k"}
+    answer = await console.client.post("/run/ship", data=form, headers=HTML)
+    assert answer.status_code == 422
+    assert '<details id="rollout" open>' in answer.text
+    assert re.search(r'id="rollout-wave-wrong" role="alert">--wave: invalid value', answer.text)
+    later = await console.client.post("/run/ship", data={**form, "when": "in 5m"}, headers=HTML)
+    assert "A schedule goes in waves by a rule" in later.text
+    typed = "/run/typed?text=/ship shop prod --wave 50% --max-failed 1"
+    fields = (await console.client.get(typed.replace("%", "%25"))).json()["fields"]
+    assert fields["rollout-wave"] == "50%"
+    assert fields["rollout-max_failed"] == "1"
+    form["rollout-wave"] = "1"
+    await console.client.post("/run/ship", data={**form, "key": "other"}, headers=HTML)
+    (job,) = await console.bot.store.ledger.recent()
+    assert job.hold is not None
+    assert job.hold.rollout is not None
+    assert str(job.hold.rollout.settings.wave) == "1"
