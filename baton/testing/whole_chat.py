@@ -74,7 +74,10 @@ class Chat(Protocol):
     """A channel with a bot in it."""
 
     async def says(self, words: str, *, person: str = "somebody") -> Said:
-        """Type `words`, such as `/deploy shop prod`; return what is answered at once."""
+        """Type `words`, such as `/deploy shop prod`; return what is answered at once.
+
+        What people say in the thread of a job, such as `go on` or `cancel`, is about the last one.
+        """
 
     async def thread_shows(self, text: str, *, within: float = WITHIN) -> None:
         """Wait until the post of the last job, or a message in its thread, contains `text`.

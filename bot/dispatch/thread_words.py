@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass
 
 _ABOUT = frozenset({"cancel", "approve", "confirm", "deny"})
@@ -39,3 +40,12 @@ def thread_words(text: str) -> ThreadWords | None:
     if word == "skip" and rest and " " not in rest:
         return ThreadWords("rollout", f"skip --host {rest}")
     return None
+
+
+def about_job(text: str, job: str, commands: Container[str]) -> str:
+    """Return `text`; if it is what people say in the thread of a job, about `job`: for a chat that
+    has no threads. What is one of `commands` and more than such a word stays as it is."""
+    said, word = thread_words(text), (text.split(maxsplit=1) or [""])[0].removeprefix("/").lower()
+    if said is None or not job:
+        return text
+    return said.about(job) if said.verb == word or word not in commands else text

@@ -30,7 +30,9 @@ from bot.app.bot import Bot
 from bot.app.dispatching import commands_of
 from bot.app.parts import cancel_all
 from bot.app.with_alerts import AlertsConfig
+from bot.dispatch.gates.freezing.in_force import FreezesInForce
 from bot.dispatch.reply import Reply
+from bot.dispatch.thread_words import about_job
 from bot.fronts.terminal.lines import answer_lines, text_of
 from bot.settings import BotSettings
 from bot.store import Store
@@ -70,8 +72,9 @@ class ChatWorld(Chat):
     @override
     async def says(self, words: str, *, person: str = "somebody") -> Said:
         """Ask the bot."""
-        reply = await self._bot.dispatcher.ask(
-            words,
+        dispatcher = self._bot.dispatcher
+        reply = await dispatcher.ask(
+            about_job(words, self._job, dispatcher.commands),
             asker=Person(id=person, name=person),
             groups=_no_groups,
             place=PLACE,
@@ -142,6 +145,7 @@ class ChatWorld(Chat):
                 for server in self._servers.values():
                     await server.beat()
                 await asyncio.sleep(POLL)  # until they are received
+            self._bot.held_jobs.wake()
             await self._bot.upkeep.sync_posts()
             await self._bot.scheduler.round()
             if self._bot.alert_runner is not None:
@@ -199,6 +203,8 @@ async def open_chat(
             lease=LEASE,
             clock=clock,
             alerts=None if alerts is None else _alerts(alerts, front, clock),
+            gates=table.gate,
+            freezes=FreezesInForce(table.freeze, lambda: table.freeze),
         )
         bot.show_in(front, None)
         stack.push_async_callback(bot.stop)

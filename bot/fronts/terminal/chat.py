@@ -14,7 +14,7 @@ from baton.errors import BatonError
 from bot.dispatch.protocol import Dispatcher
 from bot.dispatch.reply import Reply
 from bot.dispatch.suggestions import Values
-from bot.dispatch.thread_words import thread_words
+from bot.dispatch.thread_words import about_job
 from bot.fronts.terminal.front import PLACE, Screen, TerminalFront
 from bot.fronts.terminal.lines import Line, answer_lines, line, lines
 from bot.jobs import short_id
@@ -103,7 +103,10 @@ class TerminalChat:
             return LineResult()
         if name in ("quit", "exit"):
             return LineResult(leave=True)
-        key, text = new_id(), self._about_last(text)
+        key, text = (
+            new_id(),
+            about_job(text, self.jobs[-1] if self.jobs else "", self.dispatcher.commands),
+        )
         reply = await self.dispatcher.ask(
             text, asker=self._asker, groups=_no_groups, place=PLACE, key=key
         )
@@ -112,15 +115,6 @@ class TerminalChat:
             self.jobs.append(reply.job)
             return LineResult(reply.ok, reply.job)
         return LineResult(reply.ok)
-
-    def _about_last(self, text: str) -> str:
-        """Return `text`; if it is what people say in the thread of a job, about the latest one:
-        here there are no threads."""
-        said, word = thread_words(text), text.split(maxsplit=1)[0].removeprefix("/").lower()
-        if said is None or not self.jobs:
-            return text
-        own = said.verb == word or word not in self.dispatcher.commands
-        return said.about(self.jobs[-1]) if own else text
 
     async def cancel(self, job: str) -> None:
         """Ask the servers to stop `job`."""

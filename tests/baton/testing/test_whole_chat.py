@@ -10,9 +10,10 @@ import pytest
 from typing_extensions import override
 
 from baton import Command, Consumer, Extension, Name, Run
+from baton.command import Reach
 from baton.errors import SettingsError
 from baton.testing import Chat, open_chat
-from baton.testing.whole_chat import ChatNotInstalled
+from baton.testing.whole_chat import OPEN, ChatNotInstalled
 
 
 class Greet(Command):
@@ -160,3 +161,41 @@ async def test_nothing_is_left(tmp_path_factory: pytest.TempPathFactory) -> None
         async with open_chat(extension) as chat:
             await fails(chat)
     assert asyncio.all_tasks() == before
+
+
+class Paint(Command):
+    """Paint the servers of an environment."""
+
+    name: ClassVar[str] = "paint"
+    reach: ClassVar[Reach] = Reach.EACH
+    changes: ClassVar[bool] = True
+    environment: Name
+
+
+class Painter(Consumer[Paint]):
+    """Paints."""
+
+    command: ClassVar[type[Command]] = Paint
+
+    @override
+    async def process_message(self, run: Run[Paint]) -> None:
+        """Say it."""
+        run.notify_success("blue")
+
+
+async def test_people_lead_a_rollout_in_its_thread() -> None:
+    """By rule it is approved, and goes in waves; each word is about the last job, and time that
+    passes is time in which servers were well."""
+    rules = OPEN + '[[gate]]\napprovals = 1\ncanary = 1\npause = true\nhealthy_for = "2m"\n'
+    servers = {f"web-{number}": () for number in range(1, 5)}
+    async with open_chat(Extension(Paint, Painter), servers=servers, rules=rules) as chat:
+        await chat.says("/paint prod")
+        await chat.thread_shows("Rollout: waves of 1 and 3")
+        assert (await chat.says("approve", person="bea")).ok
+        await chat.thread_shows("must be healthy for 2 min")
+        await chat.passes(timedelta(minutes=3))
+        await chat.thread_shows("Wave 1 is done: 1 of 1 succeeded.")
+        assert (await chat.says("skip web-3")).ok
+        assert (await chat.says("go on")).ok
+        await chat.thread_shows("3 of 4 succeeded, 1 cancelled")
+        assert [len(chat.server(name).requests) for name in servers] == [1, 1, 0, 1]
