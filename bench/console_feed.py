@@ -172,7 +172,7 @@ async def crowd(site: Process, url: str, job: str, count: int, seconds: float, r
         return (site.memory[0] / before - 1) * 100
 
     with contextlib.suppress(AssertionError):
-        await until(lambda: more() < BACK, timeout=REST)
+        await until(lambda: more() < BACK, timeout=rest)
     print(f"{count} clients, {RATE} lines/s for {seconds:g} s: {said} lines each")
     print(f"line to client: p50 {ms(percentile(late, 50))}, p99 {ms(percentile(late, 99))}")
     rss = f"RSS: {cold:.1f} MB cold, {before:.1f} MB after a first crowd, {during:.1f} MB with all"

@@ -35,7 +35,7 @@ from tests.bot.store.build import asked, deploy
 from tests.bot.world import a_bot
 from tests.support.postgres import Postgres
 
-LINES, QUICK = 1_000_000, 20_000
+LINES, QUICK = 1_000_000, 11_000
 PAGE = 500
 RARE, OFTEN, NEVER = "line 7654321 ", "BUILDING", "no such words"
 BATCH = 5_000

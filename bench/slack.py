@@ -72,7 +72,7 @@ async def measure(
 ) -> Figure:
     """One round of a bot, which has `forms` or has not."""
     # each of those one by one waits for its post, which is held for its end for 1.5 s
-    in_turn, rested, many = options.size(30, 5), options.size(15, 3), options.size(2000, 20)
+    in_turn, rested, many = options.size(30, 2), options.size(15, 1), options.size(2000, 20)
     async with harness.process(*harness.program("bench.workspace")) as slack:
         env = env | json.loads(await slack.line())
         async with harness.process(*bot, env=env) as running:
@@ -83,7 +83,7 @@ async def measure(
             before = running.cpu
             together = await drive(slack, Drive(LINE, many, IN_FLIGHT))
             cpu = (running.cpu - before) / many * 1e6
-            count = options.size(100, 5) if forms else 0
+            count = options.size(100, 2) if forms else 0
             opened = await drive(slack, Drive(BEGUN, count, 1, form=True))
             return Figure(one_by_one, singles, together, opened, many, cpu)
 
