@@ -43,9 +43,10 @@ T0 = datetime(2026, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """What a program took: seconds, and MB at its peak."""
+    """What a program took: seconds, those of them on a processor, and MB at its peak."""
 
     seconds: float
+    cpu: float
     memory: float
 
 
@@ -91,15 +92,15 @@ def _keep(head: Head, connection: Connection) -> None:
 
 async def measure(*argv: str | Path, to: Path | None = None) -> Figure:
     """Run `argv` to its end. Raises RuntimeError if it fails."""
-    begun, peak = time.perf_counter(), 0.0
+    begun, peak, cpu = time.perf_counter(), 0.0, 0.0
     with (to or Path("/dev/null")).open("wb") as output:
         process = await asyncio.create_subprocess_exec(*map(str, argv), stdout=output)
         ended = asyncio.create_task(process.wait())
         while not (await asyncio.wait([ended], timeout=LOOK))[0]:
-            peak = max(peak, _peak(process.pid))
+            peak, cpu = max(peak, _peak(process.pid)), max(cpu, _cpu(process.pid))
     if ended.result():
         raise RuntimeError(f"{argv[0]} ended with code {ended.result()}")
-    return Figure(time.perf_counter() - begun, peak)
+    return Figure(time.perf_counter() - begun, cpu, peak)
 
 
 def _peak(pid: int) -> float:
@@ -109,6 +110,15 @@ def _peak(pid: int) -> float:
     except OSError:
         return 0.0
     return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM")), 0.0)
+
+
+def _cpu(pid: int) -> float:
+    """The seconds that the process has had of a processor; 0 once it has ended."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / harness.TICKS
 
 
 def reference(url: str) -> tuple[str, tuple[str, ...]]:
@@ -145,6 +155,7 @@ async def database(name: str, url: str, folder: Path, options: Options) -> list[
     }
     found = await interleaved(runs, options.rounds)
     seconds = {each: median([one.seconds for one in some]) for each, some in found.items()}
+    cpu = {each: median([one.cpu for one in some]) for each, some in found.items()}
     memory = {each: max(one.memory for one in some) for each, some in found.items()}
     harness.verdict(f"{name}: export", seconds["export"], SECONDS, unit=" s")
     harness.verdict(f"{name}: export, memory", memory["export"], MEMORY, unit=" MB")
@@ -156,6 +167,7 @@ async def database(name: str, url: str, folder: Path, options: Options) -> list[
         (
             f"{name}, {each}",
             f"{seconds[each]:.1f} s",
+            f"{cpu[each]:.1f} s",
             f"{(count // 10 if each == tenth else count) / seconds[each]:,.0f}",
             f"{memory[each]:.0f} MB",
             f"{seconds[own] / seconds[each]:.2f}" if each in ("export", own) else "",
@@ -181,7 +193,14 @@ async def main(options: Options) -> None:
         rows += await database("SQLite", f"sqlite:///{folder}/baton.db", folder, options)
         if not options.quick:
             rows += await with_postgres(folder, options)
-    heads = (f"{options.size(ENTRIES, QUICK):,} entries", "took", "entries/s", "peak", "of its own")
+    heads = (
+        f"{options.size(ENTRIES, QUICK):,} entries",
+        "took",
+        "processor",
+        "entries/s",
+        "peak",
+        "of its own",
+    )
     harness.table(heads, rows)
 
 

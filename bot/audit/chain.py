@@ -11,6 +11,8 @@ from typing import Any
 from bot.audit.verifier import digest
 from bot.jobs import AuditEntry
 
+_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
 
 @dataclass(frozen=True, slots=True)
 class Link:
@@ -46,7 +48,7 @@ class Head:
 
 def line_of(link: Link) -> str:
     """Return the line of an export that has `link`, without its end."""
-    return json.dumps(link.exported(), ensure_ascii=False, separators=(",", ":"))
+    return _JSON.encode(link.exported())
 
 
 def posted(head: Head) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import lru_cache
 from typing import Any
 
 import structlog
@@ -161,8 +162,10 @@ def state_of(word: str | None) -> State | None:
     return State(word) if word in _STATES else None
 
 
+@lru_cache(maxsize=1_024)
 def _person(id: str, name: str | None) -> Person:
-    """Return the person in a row. What exceeds the present limits is cut."""
+    """Return the person in a row. What exceeds the present limits is cut. Many rows are of the same
+    people."""
     return Person(id=id[:_LONGEST_ID], name=name or "")
 
 
