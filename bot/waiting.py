@@ -17,15 +17,18 @@ MAX_LINES = 12
 """Lines about the plan and about what has changed, at most."""
 
 
-def hold_lines(job: Job, *, ended: bool) -> list[str]:
+def hold_lines(job: Job, *, ended: bool, told: bool = False) -> list[str]:
     """Return what would change, what has changed since people were asked, who has agreed, and until
-    when; nothing for a job that waited for nobody."""
+    when, or how far it is in its waves; nothing for a job that waited for nobody. `told`: what it
+    waits for between waves stands elsewhere already.
+    """
     hold = job.hold
     if hold is None:
         return []
     who = agreed_lines(job)
     if hold.opened is not None:
-        now = [f"Now: {hold.waits.rstrip('.')}."] if hold.rolling and hold.waits else []
+        waits = hold.waits if hold.rolling and not told else ""
+        now = [f"Now: {waits.rstrip('.')}."] if waits else []
         return [*who, *rollout_lines(hold, wave=not ended), *now]
     lines = _limited(plan_lines(job))
     if hold.rollout is not None:

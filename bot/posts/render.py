@@ -127,10 +127,13 @@ def _job_content(
     if job.cancelled_by and not ended:
         summary += f"; cancellation requested by {job.cancelled_by.label}"
     rows: tuple[Row, ...] = ()
-    lines = [*hold_lines(job, ended=ended), *outcome.lines]
     waiting = job_state(runs) is State.HELD and job.hold is not None
+    lines = [*hold_lines(job, ended=ended, told=waiting), *outcome.lines]
     if waiting and job.hold is not None:
         summary = waits_for(job.hold, job.votes, job.plan_digest, len(runs))
+    rollout = job.hold.rollout if job.hold is not None else None
+    if rollout is not None and rollout.undone_by:
+        summary += ", and is taken back"
     if command.reach in (Reach.EACH, Reach.QUEUE):
         ordered = sorted(runs, key=lambda run: run.host)
         if len(ordered) > MAX_ROWS:

@@ -5,9 +5,11 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
+from typing import Any
 
 import pytest
 
@@ -30,6 +32,12 @@ APPROVE = "baton_ask.approve"
 class Team:
     """A workspace with a group of leads, two bots, two servers, and a time that tests move."""
 
+    hosts: tuple[str, ...] = HOSTS
+    options: Mapping[str, Any] = MappingProxyType({})
+    """Those of each bot, as in `a_bot`."""
+    waits = False
+    """Whether servers begin and then say nothing more until they are told to."""
+
     def __init__(self, slack: SlackServer, url: str) -> None:
         self.slack = slack
         self.ahead = timedelta()
@@ -47,20 +55,22 @@ class Team:
         return datetime.now(UTC) + self.ahead
 
     async def begin(self, stack: AsyncExitStack, *gates: GateTable) -> None:
-        self.agents = [Agent(self._channel(), host) for host in HOSTS]
+        self.agents = [Agent(self._channel(), host, waits=self.waits) for host in self.hosts]
         for agent in self.agents:
             await agent.start()
         self.bots = [await self._bot(stack, gates) for _ in range(2)]
         await until(lambda: any(bot.leader.leading for bot in self.bots))
         for agent in self.agents:
             await agent.beat()
-        await until(lambda: all(len(bot.servers.servers()) == len(HOSTS) for bot in self.bots))
+        await until(lambda: all(len(bot.servers.servers()) == len(self.hosts) for bot in self.bots))
         await self.slack.connected(4)
 
     async def _bot(self, stack: AsyncExitStack, gates: tuple[GateTable, ...]) -> Bot:
         store = await Store.open(self._url)
         stack.push_async_callback(store.close)
-        bot = a_bot(store, self._channel(), gates=gates, lease=1.0, clock=self.clock)
+        bot = a_bot(
+            store, self._channel(), gates=gates, lease=1.0, clock=self.clock, **self.options
+        )
         tokens = Tokens(self.slack.bot_token, self.slack.app_token)
         chat = SlackChat(bot.dispatcher, tokens, api_url=self.slack.url)
         stack.push_async_callback(chat.close)
@@ -96,11 +106,13 @@ class Team:
         await until(lambda: reply.ephemeral is not None)
         return reply.ephemeral or ""
 
-    async def clicks_old(self, person: Person, post: Message, old: list[Json]) -> str:
+    async def clicks_old(
+        self, person: Person, post: Message, old: list[Json], action: str = APPROVE
+    ) -> str:
         """The same by a button of the post as it was before: `person` has not seen the edit."""
         now, post.blocks = post.blocks, old
         try:
-            click = asyncio.create_task(person.clicks(post, APPROVE))
+            click = asyncio.create_task(person.clicks(post, action))
             await asyncio.sleep(0)
         finally:
             post.blocks = now

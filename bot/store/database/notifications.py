@@ -114,7 +114,13 @@ class Notifications(Notifier):
                 self._wake.set()
 
             connection.add_termination_listener(gone)
-            await connection.add_listener(CHANNEL, self._received)
+            own = connection.get_server_pid()  # one that is lost has none any more
+
+            def received(_: object, sender: int, channel: str, payload: str) -> None:
+                if sender != own:
+                    self._heard(payload.split())
+
+            await connection.add_listener(CHANNEL, received)
             self.connected.set()
             while not lost.is_set():
                 await self._send(connection)
@@ -134,7 +140,3 @@ class Notifications(Notifier):
             for id in some:
                 del self._waiting[id]
             await connection.execute(_SEND, " ".join(some))
-
-    def _received(self, connection: Any, sender: int, channel: str, payload: str) -> None:
-        if sender != connection.get_server_pid():
-            self._heard(payload.split())

@@ -178,7 +178,7 @@ async def test_a_failed_canary_touches_nobody_else(world: World) -> None:
     await world.ends("web-1", state=State.FAILED, text="exit code 1")
     await world.waits(job, "web-1 failed")
     post = await world.sees(job, lambda it: "Go on" in str(it.buttons))
-    assert "Now: web-1 failed. Say `go on`, `back` or `cancel`." in post.lines
+    assert post.summary == "web-1 failed. Say `go on`, `back` or `cancel`."
     question = await world.sees(f"{job}?1", lambda it: True)
     assert question.text == "ship shop prod: web-1 failed. Say `go on`, `back` or `cancel`."
     assert world.started == {"web-1"}
