@@ -132,12 +132,14 @@ async def leftovers(channel: Channel) -> list[CheckResult]:
 async def agents(
     channel: Channel,
     this: str = "",
-    heard_within: float = HEARTBEAT_TIMEOUT,
+    heard_within: float | None = None,
     facts: dict[str, Facts] | None = None,
 ) -> list[CheckResult]:
     """Check which agents send heartbeats, and whether their clocks agree with ours. `this` is a
     server that should be among them; `facts` is filled with what each says, by its name. That none
-    runs yet is a warning and no failure: people run doctor before the first start."""
+    runs yet is a warning and no failure: people run doctor before the first start. They are waited
+    for HEARTBEAT_TIMEOUT seconds unless `heard_within` is given."""
+    heard_within = HEARTBEAT_TIMEOUT if heard_within is None else heard_within
     heard: dict[str, float] = {}
     facts = {} if facts is None else facts
     some = asyncio.Event()

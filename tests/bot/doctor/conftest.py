@@ -11,6 +11,13 @@ import pytest
 from baton.agent.service import Service
 from baton.agent.settings import AgentSettings
 from baton.extensions import installed
+from bot.doctor import bus_checks
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bus that does not answer is not waited for."""
+    monkeypatch.setattr(bus_checks, "CONNECT_TIMEOUT", 1.0)
 
 
 @pytest.fixture

@@ -111,6 +111,7 @@ async def test_a_right_to_publish_that_is_missing(broker: Broker, amqp_url: str)
         (("127.0.0.1", "no-such-host.invalid"), "Fix: correct the host name"),
     ],
 )
+@pytest.mark.usefixtures("impatient")
 async def test_the_fix_fits_the_failure(amqp_url: str, change: tuple[str, str], said: str) -> None:
     """A password, a virtual host and a name are mended in different ways."""
     async with bus([amqp_url.replace(*change)]) as (channel, found):
@@ -119,6 +120,7 @@ async def test_the_fix_fits_the_failure(amqp_url: str, change: tuple[str, str], 
     assert "wrong@" not in str(found)
 
 
+@pytest.mark.usefixtures("impatient")
 async def test_where_nobody_listens_is_said_in_words() -> None:
     """Not by the number of an error."""
     async with bus(["amqp://u:p@127.0.0.1:1/"]) as (channel, found):

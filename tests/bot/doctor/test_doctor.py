@@ -46,6 +46,7 @@ async def test_all_is_well(amqp_url: str, agent: Service, tmp_path: Path) -> Non
     assert "of-the-tests" not in text
 
 
+@pytest.mark.usefixtures("impatient")
 async def test_everything_is_wrong(tmp_path: Path) -> None:
     """Each thing that is missing is a FAIL of its own with its fix, and the code is 1."""
     (tmp_path / "no").touch()
