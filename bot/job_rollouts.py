@@ -30,6 +30,7 @@ def rollout_of(
             sick=run.host in state.sick,
             skipped=run.host in state.skipped,
             finished=run.finished,
+            started=run.started,
         )
         for run in last_attempts(runs)
     ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from alerts.episodes import Episode
 from alerts.labels import ALERTNAME
@@ -15,6 +15,8 @@ from bot.store.alerts.alert_store import AlertStore
 
 HOST_LABELS = ("host", "instance", "server", "node")
 """The labels of alerts that name a server; behind its name there may be a port."""
+GONE_AFTER = 45.0
+"""Seconds of silence, at least, after which a server is missing whose agent said goodbye."""
 
 
 class ServerHealth:
@@ -43,20 +45,24 @@ def readings_of(
     at: datetime,
 ) -> Mapping[str, Reading]:
     """Return what is known of `hosts` at `at`: a server is bad if it is missing, or if a warning or
-    worse fires for it. A server that is well is read as of its last heartbeat. Pure."""
-    bad: dict[str, list[str]] = {}
+    worse fires for it. A server that is well is read as of its last heartbeat, and so is one whose
+    agent has just been stopped: it may only be restarted. Pure."""
+    bad: dict[str, dict[str, float]] = {}
     for episode in firing:
         if episode.severity is not Severity.INFO:
             for host in _named_by(episode) & set(hosts):
-                bad.setdefault(host, []).append(episode.labels.get(ALERTNAME) or "an alert")
+                name = episode.labels.get(ALERTNAME) or "an alert"
+                began = bad.setdefault(host, {})
+                began[name] = max(began.get(name, 0.0), episode.started)
     found = {}
     for server in servers:
         host = server.facts.host
         if host not in hosts:
             continue
         if host in bad:
-            found[host] = Reading(at, f"is unhealthy: {', '.join(sorted(set(bad[host])))} fires")
-        elif server.missing:
+            text = f"is unhealthy: {', '.join(sorted(bad[host]))} fires"
+            found[host] = Reading(at, text, datetime.fromtimestamp(max(bad[host].values()), UTC))
+        elif server.missing and server.silent >= GONE_AFTER:
             # not for how long: a question whose words change is asked anew
             found[host] = Reading(at, "sends no heartbeat")
         else:

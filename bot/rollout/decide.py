@@ -112,7 +112,7 @@ def _fault(rollout: Rollout) -> Decision | None:
             0,
             frozenset(one.host for one in blind),
         )
-    failed = [one for one in rollout.members if one.state in BAD_VERSION or _is_worse(rollout, one)]
+    failed = [one for one in rollout.members if one.state in BAD_VERSION or rollout.is_worse(one)]
     # one that was sick before, and could not begin, is as sick as it was: nothing new is known
     others = [one for one in rollout.members if one.state in NOT_BEGUN and not one.sick]
     count = sum(one.host not in seen for one in (*failed, *others))
@@ -144,12 +144,6 @@ def _may_say(rollout: Rollout) -> str:
 
 def _has_it(member: Member) -> bool:
     return member.state is State.SUCCEEDED
-
-
-def _is_worse(rollout: Rollout, member: Member) -> bool:
-    """Return whether a server is unhealthy that was well before: of one that was sick already, this
-    says nothing of the version."""
-    return bool(rollout.bad(member)) and not member.sick
 
 
 def _why(rollout: Rollout, members: Sequence[Member]) -> str:

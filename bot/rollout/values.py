@@ -20,10 +20,12 @@ BLIND = frozenset({State.LOST, State.INTERRUPTED})
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What was known of a server at that moment: what is `bad`, empty if nothing is."""
+    """What was known of a server at that moment: what is `bad`, empty if nothing is, and `since`
+    when, if that is known."""
 
     at: datetime
     bad: str = ""
+    since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +33,7 @@ class Member:
     """A server of a rollout. `wave` counts from 1; it is 0 for one that ended before the first wave
     began: nothing was sent to it. `held` means that its run waits for its wave;
     `sick`, that it was missing or unhealthy before the rollout began; `skipped`, that somebody said
-    to leave it as it is. `finished` is when its run ended."""
+    to leave it as it is. `started` and `finished` are when its run did."""
 
     host: str
     wave: int
@@ -40,6 +42,7 @@ class Member:
     sick: bool = False
     skipped: bool = False
     finished: datetime | None = None
+    started: datetime | None = None
 
     @property
     def waits(self) -> bool:
@@ -113,6 +116,14 @@ class Rollout:
         if member.state is not State.SUCCEEDED or reading is None or member.finished is None:
             return ""
         return reading.bad if reading.at > member.finished else ""
+
+    def is_worse(self, member: Member) -> bool:
+        """Return whether a server is unhealthy that was well before it was changed: of one that was
+        sick already, this says nothing of the version."""
+        if not self.bad(member) or member.sick:
+            return False
+        since = self.readings[member.host].since
+        return since is None or member.started is None or since > member.started
 
     def unavailable(self) -> set[str]:
         """Return the servers that cannot be relied on now: those that are being changed, that ended

@@ -11,6 +11,7 @@ from alerts.labels import Labels
 from alerts.observation import Severity
 from baton.command import KnownServer
 from bot.outbox.server_health import readings_of
+from bot.rollout.values import Reading
 from tests.bot.build import T0, server
 
 HOSTS = ("web-1", "web-2")
@@ -39,6 +40,14 @@ def test_a_server_that_is_missing_is_bad() -> None:
     """It is said in words that stay the same: a rollout asks about it once."""
     gone = KnownServer(server("web-1").facts, 60.0, missing=True)
     assert bad(servers=(gone,)) == {"web-1": "sends no heartbeat"}
+
+
+def test_an_agent_that_is_restarted_is_not_bad() -> None:
+    """It has said goodbye a moment ago, so it is missing at once: nothing goes back for that. Nor
+    does it count as seen."""
+    stopped = KnownServer(server("web-1").facts, 3.0, missing=True)
+    found = readings_of([stopped], [], HOSTS, T0)
+    assert found["web-1"] == Reading(T0 - timedelta(seconds=3))
 
 
 @pytest.mark.parametrize("label", ["host", "instance", "server", "node"])

@@ -184,6 +184,18 @@ def test_servers_must_be_healthy_after_the_switch() -> None:
     assert f"{host} http-check fires" in decision.text
 
 
+def test_what_fired_before_a_server_was_changed_says_nothing_of_the_version() -> None:
+    """Also if the rollout had begun by then: it goes on, and does not go back."""
+    it = rollout(4, wave=1, max_unavailable=2, back=True)
+    it = with_members(it, "web-01", started=T0 + timedelta(seconds=60))
+    it = ended(it, "web-01", State.SUCCEEDED, T0 + timedelta(seconds=70))
+    at = T0 + timedelta(seconds=80)
+    old = Reading(at, "is unhealthy: disk fires", T0 + timedelta(seconds=30))
+    assert opened(replace(it, readings={"web-01": old}), at) == ("web-02",)
+    new = replace(old, since=T0 + timedelta(seconds=65))
+    assert isinstance(decide(replace(it, readings={"web-01": new}), at), Stop)
+
+
 def test_a_person_is_asked_between_waves() -> None:
     """After the first, or after each, and goes on when they say so."""
     for pause, asks in (("never", 0), ("first", 1), ("each", 3)):
