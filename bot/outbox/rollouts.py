@@ -117,7 +117,10 @@ class Rollouts:
             if now.hold is None or now.hold.rollout is None or now.hold.rollout.over:
                 return None
             state = now.hold.rollout.model_copy(update={"undone_by": undone_by, "over": True})
-            return HeldChange(hold=now.hold.model_copy(update={"rollout": state, "waits": text}))
+            # nobody looks after it any more: whoever waits for it to go back hears that it does not
+            warning = f"{job.title}: {text}" if text else now.hold.warning
+            news = {"rollout": state, "waits": text, "warning": warning}
+            return HeldChange(hold=now.hold.model_copy(update=news))
 
         return await self._ledger.change_held(job.id, taken_back, self._clock())
 

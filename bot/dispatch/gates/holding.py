@@ -6,15 +6,20 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+import structlog
+
 from baton.bus.messages import Request, State
 from baton.bus.plans import SurveyFacts, make_plan, plan_digest
 from baton.command import Command, Reach
+from baton.errors import UsageError
 from bot.dispatch.gates.tables import EXPIRES, GateTable
 from bot.holds import Approvals, Hold
 from bot.jobs import Job, NewJob
 from bot.rollout.settings import RolloutSettings, strictest
 from bot.rollout.state import RolloutState
 from bot.signers import Signers
+
+log = structlog.get_logger(__name__)
 
 
 def rules_of(
@@ -82,16 +87,36 @@ def _rollout(
     new: NewJob, command: Command, rules: Sequence[GateTable], said: RolloutSettings | None
 ) -> RolloutState | None:
     """Return how `command` goes through its servers; None if nobody said anything of that. What
-    nothing takes back does not go back by itself."""
+    nothing takes back does not go back by itself by a rule. Raises UsageError if it cannot go as
+    whoever asks has said: of what runs a job again this is known only now."""
     if command.reach is not Reach.EACH:
+        if said is not None:
+            raise UsageError(
+                f"/{command.name} is not sent to each server by itself, so it cannot go in waves. "
+                "Nothing was done."
+            )
         return None
-    undo = bool(command.undo())
+    undo = bool(undo_of(command))
+    if said is not None and said.back and not undo:
+        raise UsageError(
+            f"/{command.name} cannot be taken back. Leave out --back. Nothing was done."
+        )
     settings = rollout_by(rules, said, len(new.runs))
     if settings is None:
         return None
     if not undo:
         settings = settings.model_copy(update={"back": False})
     return RolloutState(settings=settings, can_undo=undo)
+
+
+def undo_of(command: Command) -> str:
+    """Return the words of the command that takes `command` back; none if nothing does, or if an
+    extension's own code fails to say."""
+    try:
+        return str(command.undo())
+    except Exception:
+        log.exception("it is not known what takes a command back", command=command.name)
+        return ""
 
 
 def planned(job: Job, hosts: Collection[str]) -> Job:

@@ -17,7 +17,7 @@ from baton.errors import UsageError
 from baton.extensions import Commands
 from bot.dispatch.audit_log import AuditLog
 from bot.dispatch.context import Invocation
-from bot.dispatch.gates.holding import planned
+from bot.dispatch.gates.holding import planned, undo_of
 from bot.dispatch.planner import plan_job
 from bot.holds import Hold
 from bot.jobs import Job, NewJob, RunRecord, last_attempts, short_id
@@ -57,7 +57,7 @@ class Undoing:
         """Return the job that takes `job` back on `hosts`, in this order; the same one if it is
         called again. Raises UsageError if nothing takes it back, or if no server has it any more,
         and DatabaseUnavailable."""
-        words = self._commands.build(job.command, job.arguments).undo()
+        words = undo_of(self._commands.build(job.command, job.arguments))
         if not words:
             raise UsageError(f"nothing takes back /{job.command}.")
         asked = Invocation(words, job.asked_by, job.place, f"undo/{job.id}", self._clock())

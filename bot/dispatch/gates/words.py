@@ -14,6 +14,7 @@ from baton.extensions import Commands
 from baton.fields import fields_of
 from baton.text.words import cited, joined, split
 from bot.dispatch.builtin import BuiltinCommand
+from bot.dispatch.gates.holding import undo_of
 from bot.rollout.settings import RolloutSettings
 
 WHY = "--why"
@@ -157,7 +158,7 @@ def _rollout(said: dict[str, object], command: Command) -> RolloutSettings | Non
             f"/{command.name} is not sent to each server by itself, so it cannot go in waves. "
             f"Leave out {first}. Nothing was done."
         )
-    if "--back" in said and not isinstance(command, BuiltinCommand) and not command.undo():
+    if "--back" in said and not isinstance(command, BuiltinCommand) and not undo_of(command):
         raise UsageError(
             f"/{command.name} cannot be taken back. Leave out --back. Nothing was done."
         )

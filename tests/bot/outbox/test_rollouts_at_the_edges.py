@@ -185,3 +185,33 @@ async def test_only_words_are_offered_that_are_taken(world: World) -> None:
     await world.begun(*HOSTS)
     await world.ends("web-4", state=State.FAILED)
     await world.waits(job, "web-4 failed. Say `go on`.")
+
+
+async def test_a_retry_says_what_cannot_be(world: World) -> None:
+    """Which command it runs again is known only then: its words are not left out in silence."""
+    await world.begin()
+    job = await world.rolls("unship shop prod --host web-1", "web-1")
+    await world.ends("web-1", state=State.FAILED)
+    await world.stage.told(job)
+    reply = await world.says(f"retry {job} --back")
+    assert reply.text == "/unship cannot be taken back. Leave out --back. Nothing was done."
+
+
+async def test_an_undo_that_fails_to_say_how_is_none(world: World) -> None:
+    """An extension whose own code fails is still asked for, and what it did ends: nobody tries for
+    ever to take it back."""
+    await world.begin()
+    job = await world.rolls("ship shop prod --wave 1 --back", "web-1")
+    await world.ends("web-1")
+    await world.begun(*HOSTS[:2])
+
+    def fails(_: object) -> str:
+        raise RuntimeError("a bug")
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Shipping, "undo", fails)
+        await world.ends("web-2", state=State.FAILED)
+        await world.over(job)
+        assert (await world.hold(job)).waits == "It cannot be taken back: nothing takes back /ship."
+        await world.sees(f"{job}?", lambda it: "It cannot be taken back" in it.text)
+        assert (await world.says("ship shop prod")).kind is ReplyKind.STARTED
