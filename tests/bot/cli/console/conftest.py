@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,8 @@ __all__ = ["console", "open_console", "open_site", "site"]
 
 
 @pytest.fixture
-def baton(console: Console, tmp_path: Path) -> Program:
+async def baton(console: Console, tmp_path: Path) -> AsyncIterator[Program]:
     """The program `baton`, which uses that console."""
-    return Program(str(tmp_path), BATON_URL=console.web.url)
+    program = Program(str(tmp_path), BATON_URL=console.web.url)
+    yield program
+    await program.end()

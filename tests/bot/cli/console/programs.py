@@ -20,18 +20,28 @@ class Program:
 
     def __init__(self, home: str, **env: str) -> None:
         self._env = {"HOME": home, "XDG_CONFIG_HOME": "", "NO_PROXY": "*", **env}
+        self._started: list[Process] = []
 
     async def started(
         self, *words: str, stdin: int = DEVNULL, stdout: int = PIPE, **env: str
     ) -> Process:
         """Start it as a process, for what is about signals, terminals or two at once."""
-        return await asyncio.create_subprocess_exec(
+        process = await asyncio.create_subprocess_exec(
             *stand_in_for(*words),
             env=environment(**{**self._env, **env}),
             stdin=stdin,
             stdout=stdout,
             stderr=PIPE,
         )
+        self._started.append(process)
+        return process
+
+    async def end(self) -> None:
+        """End what a test that failed has left: a later one would fail for it."""
+        for process in self._started:
+            if process.returncode is None:
+                process.kill()
+                await process.communicate()
 
     async def ended(self, *words: str) -> tuple[int, str, str]:
         """Run it as a process until its end; return its exit code, output and error output."""
