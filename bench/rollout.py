@@ -95,7 +95,7 @@ async def _fleet(store: Store, servers: int) -> tuple[float, float, float]:
     new = _job(servers)
     entry = AuditEntry(new.job.asked, ANN, OPS, new.job.title, "allowed", job=new.job.id)
     await store.ledger.start_job(new, entry)
-    rollouts = Rollouts(store.ledger, _clear, _well, _none, source="bench", clock=_later)
+    rollouts = Rollouts(store.ledger, _clear, _well, _none, _later, source="bench", clock=_later)
 
     async def look() -> tuple[float, bool]:
         start = time.perf_counter()

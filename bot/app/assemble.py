@@ -183,6 +183,7 @@ def assemble(
             dispatching.start_check.check,
             ServerHealth(servers, store.alerts, clock).read,
             dispatching.undoing.start,
+            lambda: servers.seeing_since,
             source=name,
             clock=clock,
         ),

@@ -43,8 +43,8 @@ job if it is called again. Raises UsageError if there is none."""
 class Rollouts:
     """Looks after the jobs of `ledger` that go through their servers in waves.
 
-    `check` is asked before each wave, as before any start. `source` is this bot, as it signs its
-    requests.
+    `check` is asked before each wave, as before any start. `seeing_since` is since when this bot
+    has seen the servers, None while it does not. `source` is this bot, as it signs its requests.
     """
 
     def __init__(
@@ -53,6 +53,7 @@ class Rollouts:
         check: Check,
         health: Health,
         undo: Undo,
+        seeing_since: Callable[[], datetime | None],
         *,
         source: str,
         clock: Callable[[], datetime] = now,
@@ -61,6 +62,7 @@ class Rollouts:
         self._check = check
         self._health = health
         self._undo = undo
+        self._seeing_since = seeing_since
         self._source = source
         self._clock = clock
 
@@ -82,24 +84,30 @@ class Rollouts:
         at = self._clock()
         begun = [run.host for run in runs if run.state is State.SUCCEEDED]
         readings = await self._health(begun) if begun else {}
-        decision = _decide(job, runs, readings, at)
+        seeing = self._seeing_since() or at
+        decision = _decide(job, runs, readings, at, seeing)
         if isinstance(decision, Open):
-            return await self._open(job, decision, readings, at)
+            return await self._open(job, decision, readings, at, seeing)
         if isinstance(decision, Revert):
             return await self._take_back(job, decision)
 
         def noted(now: Job, runs: tuple[RunRecord, ...]) -> HeldChange | None:
-            return note(now, runs, _decide(now, runs, readings, at), at)
+            return note(now, runs, _decide(now, runs, readings, at, seeing), at)
 
         return await self._ledger.change_held(job.id, noted, at)
 
     async def _open(
-        self, job: Job, decision: Open, readings: Mapping[str, Reading], at: datetime
+        self,
+        job: Job,
+        decision: Open,
+        readings: Mapping[str, Reading],
+        at: datetime,
+        seeing: datetime,
     ) -> bool:
         clear = await self._check(job, decision.hosts)
 
         def open_now(now: Job, runs: tuple[RunRecord, ...]) -> HeldChange | None:
-            if now.hold is None or _decide(now, runs, readings, at) != decision:
+            if now.hold is None or _decide(now, runs, readings, at, seeing) != decision:
                 return None
             if isinstance(clear, Hindrance):
                 return _hindered(now.hold, runs, clear, decision, at)
@@ -126,7 +134,11 @@ class Rollouts:
 
 
 def _decide(
-    job: Job, runs: Sequence[RunRecord], readings: Mapping[str, Reading], at: datetime
+    job: Job,
+    runs: Sequence[RunRecord],
+    readings: Mapping[str, Reading],
+    at: datetime,
+    seeing: datetime,
 ) -> Decision:
     """Return what is to be done about the rollout of `job`; it is over if somebody cancelled it, or
     if it has stood still for so long that it ended by itself."""
@@ -137,7 +149,7 @@ def _decide(
     asks = state is not None and (state.paused or state.question)
     if asks and at >= job.hold.until and all_ended(runs):
         return Done()
-    return decide(rollout_of(job, runs, readings), at)
+    return decide(replace(rollout_of(job, runs, readings), seeing_since=seeing), at)
 
 
 def note(

@@ -181,7 +181,8 @@ def _gate(rollout: Rollout, wave: int, at: datetime) -> Decision | None:
         return Wait(f"wave {wave} must be healthy for {duration(seconds)}", until)
     if not unread:
         return None
-    due = min(well for _, well in unread) + timedelta(seconds=UNREAD)
+    first = min(well for _, well in unread)
+    due = max(first, rollout.seeing_since or first) + timedelta(seconds=UNREAD)
     hosts = [one for one, _ in unread]
     if at < due:
         return Wait(f"waiting for news of {_hosts(hosts)}", due)

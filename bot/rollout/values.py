@@ -63,7 +63,8 @@ class Rollout:
     if nobody did. `let_on` is the last wave after which somebody let it go on, and `overlooked` are
     the servers whose end somebody has seen, and let it go on nevertheless. With `irreversible` the
     command does not go back by itself. `stopped` is why it was stopped for good. `can_undo`: there
-    is a command that takes it back.
+    is a command that takes it back. `seeing_since` is since when servers can be seen, if that is
+    known: what was not seen before that is no silence.
     """
 
     settings: RolloutSettings
@@ -75,6 +76,7 @@ class Rollout:
     irreversible: bool = False
     stopped: str = ""
     can_undo: bool = True
+    seeing_since: datetime | None = None
 
     @classmethod
     def of(

@@ -196,6 +196,18 @@ def test_what_fired_before_a_server_was_changed_says_nothing_of_the_version() ->
     assert isinstance(decide(replace(it, readings={"web-01": new}), at), Stop)
 
 
+def test_a_bot_that_did_not_see_waits_for_news_before_it_asks() -> None:
+    """It was down, or had no link, while the servers were to be seen: their next heartbeat comes in
+    a moment."""
+    it = rollout(2, wave=1, healthy_for="1m")
+    it = ended(it, "web-01", State.SUCCEEDED)
+    at = T0 + timedelta(seconds=600)
+    assert isinstance(decide(it, at), Ask)
+    sees = replace(it, seeing_since=at - timedelta(seconds=59))
+    assert isinstance(decide(sees, at), Wait)
+    assert isinstance(decide(sees, at + timedelta(seconds=1)), Ask)
+
+
 def test_a_person_is_asked_between_waves() -> None:
     """After the first, or after each, and goes on when they say so."""
     for pause, asks in (("never", 0), ("first", 1), ("each", 3)):
