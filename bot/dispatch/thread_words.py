@@ -38,7 +38,7 @@ def thread_words(text: str) -> ThreadWords | None:
     if whole in _ROLLOUT:
         return ThreadWords("rollout", _ROLLOUT[whole])
     if word == "skip" and rest and " " not in rest:
-        return ThreadWords("rollout", f"skip --host {rest}")
+        return ThreadWords("rollout", f"skip --host {rest.rstrip('.!?')}")
     return None
 
 

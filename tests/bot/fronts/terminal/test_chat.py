@@ -39,6 +39,7 @@ class Typed:
         ("go on", "rollout 9x3k7q go-on"),
         ("Pause", "rollout 9x3k7q pause"),
         ("skip web-3", "rollout 9x3k7q skip --host web-3"),
+        ("skip web-3.", "rollout 9x3k7q skip --host web-3"),
         ("back", "rollout 9x3k7q back"),
         ("approve", "approve 9x3k7q"),
         ("deny because not now", "deny 9x3k7q because not now"),
