@@ -54,6 +54,12 @@ LOOKS: Mapping[str, Mapping[str, Any]] = {
 
 RUNNING = "/deploy shop prod"
 """What a job does whose page is taken while it runs."""
+ROLLOUT = "/deploy shop prod --canary 1 --wave 1 --pause"
+"""What a job does whose page is taken while it asks whether it goes on."""
+
+
+IN_WAVES = "rollout-canary=1&rollout-wave=25%25&rollout-pause=first&rollout-back=yes"
+"""What a form says of a rollout, in its address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +140,19 @@ class Camera:
                 await self._keep(page, f"job-running-{look}", settle=0)
                 await _ended(bot, job)
 
+    async def take_rollout(self, bot: Bot) -> None:
+        """Take the page of a job that asks whether it goes on, in each of its looks."""
+        job = await _ask(bot, ANN, ROLLOUT)
+        for look, options in LOOKS.items():
+            async with person(self.browser, self.url, **options) as reader:
+                page = await opened(reader, f"/jobs/{job}")
+                await expect(page.locator("#hold .now")).to_contain_text(
+                    "Wave 1 is done", timeout=60_000
+                )
+                await self._keep(page, f"rollout-{look}")
+        await _ask(bot, ANN, f"/cancel {job}")
+        await _ended(bot, job)
+
     async def _keep(self, page: Page, name: str, *, settle: int = 700) -> None:
         await page.wait_for_load_state("load")
         await page.wait_for_timeout(settle)  # live parts fill themselves
@@ -181,12 +200,14 @@ async def main(folder: Path) -> None:
     async with demo_running() as (bot, _, url), chromium() as browser:
         camera = Camera(browser, url, folder)
         await camera.take_running(bot)
+        await camera.take_rollout(bot)
         failed = await _one_day(bot)
         await camera.take(
             [
                 Shot("home", "/"),
                 Shot("run", "/run"),
                 Shot("run-deploy", "/run/deploy?f-app=shop&f-environment=prod"),
+                Shot("run-rollout", f"/run/deploy?f-app=shop&f-environment=prod&{IN_WAVES}"),
                 Shot("job", f"/jobs/{failed}"),
                 Shot("history", "/jobs"),
                 Shot("servers", "/servers"),
@@ -196,6 +217,9 @@ async def main(folder: Path) -> None:
                 Shot("error", "/jobs/nothing", status=404),
             ]
         )
+        await _ask(bot, BEN, "/lock shop prod for 2h because the database is migrated")
+        await _ask(bot, ANN, "/lock shop prod for 1h because v2 is to be tested")
+        await camera.take([Shot("gates", "/gates")])
         async with _signing_in(bot) as (url, session):
             await Camera(browser, url, folder).take([Shot("sign-in", "/sign-in")])
             await Camera(browser, url, folder, session).take([Shot("sessions", "/sessions")])
