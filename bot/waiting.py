@@ -93,7 +93,8 @@ def rollout_buttons(job: Job) -> tuple[Button, ...]:
     state, word = hold.rollout, f"rollout {job.id}"
     buttons = []
     if state.paused or state.question is not None:
-        buttons.append(Button(f"{ASK}.go-on", "Go on", f"{word} go-on"))
+        mark = f" --question {state.question.mark}" if state.question is not None else ""
+        buttons.append(Button(f"{ASK}.go-on", "Go on", f"{word} go-on{mark}"))
     more = any(wave > state.wave for wave in state.waves.values())
     if more and not state.paused:
         buttons.append(Button(f"{ASK}.pause", "Pause", f"{word} pause"))

@@ -39,6 +39,7 @@ class RolloutCommand(BuiltinCommand):
     job: JobId = Field(description="the job ID shown in its post")
     word: Word = Field(description="what is to become of it")
     host: Host | None = Field(None, description="the server to skip")
+    question: str = Field("", description="of go-on: the mark of the question that was shown")
 
 
 class RolloutHandler(Handler[RolloutCommand]):
@@ -83,7 +84,9 @@ class RolloutHandler(Handler[RolloutCommand]):
             if now.hold.rollout is None or not now.hold.rolling:
                 return None
             it, by = rollout_of(now, runs), asked.asker.label
-            found = hear(command.word, it, now.hold.rollout, by, command.host or "")
+            found = hear(
+                command.word, it, now.hold.rollout, by, command.host or "", command.question
+            )
             heard[:] = [found]
             if found.state is None:
                 return None

@@ -31,14 +31,19 @@ class Heard:
     left: frozenset[str] = frozenset()
 
 
-def hear(word: Word, it: Rollout, state: RolloutState, by: str, host: str = "") -> Heard:
+def hear(
+    word: Word, it: Rollout, state: RolloutState, by: str, host: str = "", question: str = ""
+) -> Heard:
     """Return what becomes of the rollout `it`, written as `state`, when `by` says `word`; `host` is
-    the server to skip."""
+    the server to skip, and `question` the mark of the question that they saw."""
     if state.stopped:
         return Heard(f"It was stopped: {state.stopped}")
     if word is Word.BACK:
         return _back(it, state, by)
     if word is Word.GO_ON:
+        asks = state.question.mark if state.question is not None else ""
+        if question not in ("", asks):
+            return Heard("It asks something else by now than what was shown: look at its post.")
         return _go_on(it, state)
     waiting = [one for one in it.members if one.waits]
     if not waiting:

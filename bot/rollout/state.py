@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection, Iterable, Mapping
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -21,6 +22,12 @@ class Question(BaseModel):
     hosts: frozenset[str] = frozenset()
     number: int = 1
     urgent: bool = False
+
+    @property
+    def mark(self) -> str:
+        """Return what stands for it in a button: another one if it is about other servers."""
+        text = f"{self.number} {self.wave} {' '.join(sorted(self.hosts))}"
+        return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
 class RolloutState(BaseModel):

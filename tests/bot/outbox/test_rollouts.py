@@ -182,7 +182,10 @@ async def test_a_failed_canary_touches_nobody_else(world: World) -> None:
     question = await world.sees(f"{job}?1", lambda it: True)
     assert question.text == "ship shop prod: web-1 failed. Say `go on`, `back` or `cancel`."
     assert world.started == {"web-1"}
-    assert "It goes on: 3 to begin." in (await world.says(f"rollout {job} go-on", BEA)).text
+    button = next(one for one in post.buttons if one.label == "Go on")
+    old = button.value.partition(" --question ")[0] + " --question 0ddba11e"
+    assert "It asks something else by now" in (await world.says(old, BEA)).text
+    assert "It goes on: 3 to begin." in (await world.says(button.value, BEA)).text
     await world.begun("web-1", "web-2")
     assert (await world.says(f"rollout {job} go-on")).kind is ReplyKind.CONFLICT
 
