@@ -3,19 +3,20 @@ are, and how they change, under the lock of the job."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from pydantic import JsonValue
 from sqlalchemy import Connection, bindparam, insert, select, update
 
-from baton.bus.messages import State
+from baton.bus.messages import Request, State
 from bot.holds import Hold
 from bot.jobs import Job, OutboxMessage, RunRecord
 from bot.store.database.column_types import Instant
 from bot.store.jobs.job_changes import OPEN, lock, mark_changed, runs_of, write_runs
 from bot.store.jobs.job_rows import Values, outbox_row, run_row
+from bot.store.safety.lock_rows import hold_numbers
 from bot.store.safety.votes import whole_job
 from bot.store.tables.job_tables import jobs, outbox, runs
 
@@ -65,7 +66,8 @@ def held_jobs(connection: Connection) -> list[str]:
 
 def change_held(connection: Connection, id: str, change: Change, at: datetime) -> bool:
     """Change the job `id` as `change` says; return whether anything changed. What is not looked
-    after any more, because somebody was first, does not change."""
+    after any more, because somebody was first, does not change; nor does anything start if somebody
+    has taken a lock since the gates were asked."""
     if id not in lock(connection, [id]):
         return False
     job, found = whole_job(connection, id), tuple(runs_of(connection, id))
@@ -74,7 +76,7 @@ def change_held(connection: Connection, id: str, change: Change, at: datetime) -
     if not job.hold.rolling and not any(run.state is State.HELD for run in found):
         return False
     made = change(job, found)
-    if made is None:
+    if made is None or _is_overtaken(connection, made.outbox):
         return False
     known = {(run.host, run.attempt) for run in found}
     changed = [run for run in made.runs if (run.host, run.attempt) in known]
@@ -92,3 +94,17 @@ def change_held(connection: Connection, id: str, change: Change, at: datetime) -
     connection.execute(update(jobs).where(jobs.c.id == id).values(values))
     mark_changed(connection, [id], at)
     return True
+
+
+def _is_overtaken(connection: Connection, sendings: Sequence[OutboxMessage]) -> bool:
+    """Return whether a lock was taken after the gates had been asked about these requests. If not,
+    none is taken until the transaction ends."""
+    seen = {
+        one.message.environment: one.message.fence or 0
+        for one in sendings
+        if isinstance(one.message, Request)
+    }
+    if not seen:
+        return False
+    last = hold_numbers(connection, sorted(seen))
+    return any(last.get(environment, 0) != number for environment, number in seen.items())

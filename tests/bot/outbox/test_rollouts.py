@@ -314,6 +314,30 @@ async def test_a_wave_waits_for_a_freeze_and_a_lock(world: World) -> None:
     await world.begun("web-1", "web-2")
 
 
+async def test_a_lock_in_the_moment_of_a_wave_is_seen(world: World) -> None:
+    """Somebody takes it after the gates were asked, and before the wave is written: they are asked
+    again."""
+    await world.begin(QUARTERS)
+    job = await world.rolls("ship shop prod", "web-1")
+    rollouts: Any = world.bot.held_jobs._rollouts
+    check = rollouts._check
+    locked: list[Reply] = []
+
+    async def check_then_lock(*args: Any) -> Any:
+        clear = await check(*args)
+        if not locked:
+            locked.append(await world.says("lock shop prod for 1h because migration", BEA))
+        return clear
+
+    rollouts._check = check_then_lock
+    await world.ends("web-1")
+    await world.waits(job, "wave 2 waits: ")
+    assert world.started == {"web-1"}
+    await world.says("unlock shop prod", BEA)
+    await world.later(seconds=6)
+    await world.begun("web-1", "web-2")
+
+
 async def test_waves_begin_after_the_approval(world: World) -> None:
     """A vote does not count any more once it has begun, and a denial does not end what runs."""
     rule = GateTable(approvals=1, of=("leads",), canary=1)
