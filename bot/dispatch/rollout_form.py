@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from baton.command import Command, Reach
 from baton.errors import UsageError
-from baton.fields import fields_of
+from baton.fields import FieldSpec, fields_of
 from baton.text.words import quoted
 from bot.dispatch.command_form import FormField
 from bot.dispatch.gates.words import option_of
@@ -60,6 +60,24 @@ def rollout_fields(
         )
         for name, (kind, help) in FIELDS.items()
         if option_of(name) not in left_out
+    ]
+
+
+def rollout_specs(command: type[Command]) -> list[FieldSpec]:
+    """Return the words of that section as options that one types."""
+    return [
+        FieldSpec(
+            name=one.name,
+            help=one.help,
+            required=False,
+            positional=False,
+            flag=one.name in (PAUSE, BACK),
+            many=False,
+            choices=(),
+            meant="",
+            examples=(),
+        )
+        for one in rollout_fields(command, {}, {})
     ]
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from baton.extensions import Commands
 from baton.fields import FieldSpec, fields_of
 from bot.dispatch.live_commands import RUN, LiveCommands
+from bot.dispatch.rollout_form import rollout_specs
 
 Values = Mapping[str, Callable[[], Iterable[str]]]
 """Field name -> what may stand there."""
@@ -44,7 +45,9 @@ def suggestions(
         return []
     if name == RUN and isinstance(commands, LiveCommands):
         values = {**values, "runner": commands.runner_words}
-    return field_suggestions(list(fields_of(commands[name].command)), before[1:], last, values)
+    command = commands[name].command
+    beside = rollout_specs(command)
+    return field_suggestions(list(fields_of(command)), before[1:], last, values, beside)
 
 
 def _names(last: str, commands: Commands, own: Mapping[str, str]) -> list[Suggestion]:
@@ -65,11 +68,16 @@ def runner_name(word: str, commands: Commands) -> str:
 
 
 def field_suggestions(
-    specs: Sequence[FieldSpec], before: Sequence[str], last: str, values: Values
+    specs: Sequence[FieldSpec],
+    before: Sequence[str],
+    last: str,
+    values: Values,
+    beside: Sequence[FieldSpec] = (),
 ) -> list[Suggestion]:
     """Return what may follow the words `before` of a command with these fields; `last` is the word
-    that is being typed."""
-    options = {spec.option: spec for spec in specs}
+    that is being typed. What is said `beside` a command is offered to whoever types a dash."""
+    own = {spec.option for spec in specs}
+    options = {spec.option: spec for spec in (*specs, *beside)}
     if before and before[-1] in options and not options[before[-1]].flag:
         return _values(options[before[-1]], last, values)
     key, is_option, value = last.partition("=")
@@ -92,7 +100,7 @@ def field_suggestions(
     return [
         Suggestion(option, 0, spec.help)
         for option, spec in options.items()
-        if not spec.positional and option not in before
+        if not spec.positional and option not in before and option in own
     ]
 
 

@@ -129,6 +129,7 @@ def suggested(root: Any, words: Sequence[str]) -> Iterator[Suggestion]:
             for option in getattr(parameter, "opts", ())
             if option.startswith("--")
         ]
+    own += _choices(command, rest)
     asked = [each for each in before if each not in ("--watch", "--json")]
     takes_job = any(parameter.name == "job" for parameter in command.params)
     of_console = asyncio.run(_of_console(asked, last, takes_job=takes_job and not rest))
@@ -137,6 +138,18 @@ def suggested(root: Any, words: Sequence[str]) -> Iterator[Suggestion]:
         if each.text.startswith(last) and each.text not in seen:
             seen.add(each.text)
             yield each
+
+
+def _choices(command: Any, before: Sequence[str]) -> list[Suggestion]:
+    """Return the values of the argument that follows `before`, if they are known."""
+    from bot.dispatch.suggestions import Suggestion
+
+    arguments = [one for one in command.params if one.param_type_name == "argument"]
+    at = sum(not word.startswith("-") for word in before)
+    described = getattr(arguments[at], "type_descriptor", None) if at < len(arguments) else None
+    kind = getattr(described, "annotation", None)
+    known = kind if isinstance(kind, type) and issubclass(kind, StrEnum) else ()
+    return [Suggestion(one.value, 0) for one in known]
 
 
 async def _of_console(before: Sequence[str], last: str, *, takes_job: bool) -> list[Suggestion]:

@@ -70,6 +70,8 @@ async def test_completion_without_a_console() -> None:
     assert "chat-command" not in out
     _, out, _ = await ran("complete", "zsh", "--", "log", "--ho", HOME="/nonexistent")
     assert out == "--host:Only the output of this server.\n"
+    _, out, _ = await ran("complete", "bash", "--", "rollout", "7k2m", "s", HOME="/nonexistent")
+    assert out == "skip\nslower\n"
 
 
 @pytest.mark.parametrize("shell", Shell)
