@@ -17,8 +17,8 @@ from bot.app.dispatching import commands_of
 from bot.dispatch.reply import ReplyKind
 from bot.jobs import Job
 from tests.bot.build import Hail
+from tests.bot.outbox.rolling_world import HOSTS, World
 from tests.bot.outbox.test_holding import BEA
-from tests.bot.outbox.test_rollouts import HOSTS, World
 from tests.bot.rolling import Ship as Shipping
 from tests.bot.rolling import Unship
 from tests.bot.world import Stage

@@ -21,8 +21,8 @@ from bot.dispatch.thread_words import thread_words
 from bot.rollout.settings import RolloutSettings
 from bot.settings import load_bot
 from commands.deploy import Deploy
+from tests.bot.outbox.rolling_world import World
 from tests.bot.outbox.test_holding import BEA, leads
-from tests.bot.outbox.test_rollouts import World
 from tests.bot.world import Stage
 
 PAGE = (Path(__file__).parents[3] / "docs" / "rollouts.md").read_text()

@@ -19,9 +19,9 @@ from bot.holds import waits_for
 from bot.outbox.holding import LOOK_AGAIN
 from bot.signers import signers_of, uncounted, unsigned
 from tests.bot.build import ANN
+from tests.bot.outbox.rolling_world import HOSTS
+from tests.bot.outbox.rolling_world import World as Rolling
 from tests.bot.outbox.test_holding import BEA, CEM, DAN, PROD, World
-from tests.bot.outbox.test_rollouts import HOSTS
-from tests.bot.outbox.test_rollouts import World as Rolling
 from tests.bot.outbox.test_signed_approvals import KEYS, token
 from tests.bot.world import Agent, Stage
 from tests.support.authenticator import Authenticator
