@@ -34,6 +34,8 @@ receiving.install()
 
 ANSWER_TIMEOUT = 10.0
 """Seconds that the broker may take to answer anything."""
+CANCEL_INTERVAL = 1.0
+"""Seconds between two cancellations of what does not end."""
 
 INFORMATION = "Baton: run your servers from chat"
 """What the broker shows beside the product's name."""
@@ -119,14 +121,24 @@ async def underlay_of(channel: AbstractChannel) -> aiormq.Channel:
 
 
 async def quietly(work: Callable[[], Awaitable[object]]) -> None:
-    """Do `work` on something that may be broken already, in bounded time. Errors are logged."""
-    task = asyncio.ensure_future(work())
-    await asyncio.wait({task}, timeout=ANSWER_TIMEOUT / 2)
+    """Do `work` on something that may be broken already, in bounded time. Errors are logged.
+
+    Whoever cancels this waits for it a moment longer: what went on alone would be cancelled once
+    when the event loop ends, and aio-pika waits once more after that, for ever.
+    """
+    task, cancelled, within = asyncio.ensure_future(work()), False, ANSWER_TIMEOUT / 2
     while not task.done():
-        task.cancel()  # aio-pika waits once more, after a cancellation too
-        await asyncio.wait({task}, timeout=1.0)
+        try:
+            await asyncio.wait({task}, timeout=within)
+        except asyncio.CancelledError:
+            cancelled = True
+        else:
+            task.cancel()  # of no effect on what is done
+        within = CANCEL_INTERVAL
     if not task.cancelled() and (error := task.exception()) is not None:
         log.debug("error while closing the connection", error=repr(error))
+    if cancelled:
+        raise asyncio.CancelledError
 
 
 def _text(value: object) -> str:

@@ -123,7 +123,12 @@ async def test_a_broker_that_is_away_at_the_start_is_waited_for(
     await asyncio.wait_for(link.wait_up(), 60)
     agent = Agent(link, "web-1")
     await agent.start()
-    await until(lambda: bot.servers.servers())
+
+    async def is_known() -> bool:
+        await agent.beat()  # the bot may have asked before this agent could hear it
+        return bool(bot.servers.servers())
+
+    await until(is_known)
     await stage.told(await stage.job(bot, "ship shop prod"))
     await bot.stop()
     for each in (channel, link):

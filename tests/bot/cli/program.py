@@ -42,9 +42,15 @@ async def started(*words: str, before: str = "", **env: str) -> Process:
 
 
 async def ran(*words: str, before: str = "", **env: str) -> tuple[int, str, str]:
+    """How it ended, what it printed and what it logged. One that does not end is killed, and what
+    it said until then is the fault."""
     process = await started(*words, before=before, **env)
-    async with asyncio.timeout(60):
-        out, err = await process.communicate()
+    ending = asyncio.create_task(process.communicate())
+    done, _ = await asyncio.wait([ending], timeout=60)
+    if not done:
+        process.kill()
+    out, err = await ending
+    assert done, f"baton {' '.join(words)} did not end: {out.decode()} {err.decode()}"
     return process.returncode or 0, out.decode(), err.decode()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,9 @@ import structlog
 from structlog.testing import capture_logs
 
 from baton.bus.amqp import channel as channel_module
+from baton.bus.amqp import connection as connection_module
 from baton.bus.amqp import session
+from baton.bus.amqp.connection import quietly
 from baton.bus.channel import Delivery, Link
 from baton.bus.exchanges import Queue
 from baton.errors import Disconnected, Unconfirmed
@@ -167,3 +170,25 @@ async def test_looking_leaves_nothing_behind(
 
 async def nobody(_: Delivery) -> None:
     raise AssertionError("nothing comes")
+
+
+async def test_what_closes_is_not_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It ends before whoever waits for it, although it does not heed the first cancellation: one
+    that was left alone kept a process from ending."""
+    monkeypatch.setattr(connection_module, "CANCEL_INTERVAL", 0.01)
+    ended = asyncio.Event()
+
+    async def stubborn() -> None:
+        try:
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.Event().wait()
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    closing = asyncio.create_task(quietly(stubborn))
+    await asyncio.sleep(0)
+    closing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await closing
+    assert ended.is_set()
