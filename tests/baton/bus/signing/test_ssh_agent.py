@@ -45,13 +45,19 @@ async def agent(
     process = await asyncio.create_subprocess_exec(
         "ssh-agent", "-D", "-a", str(path), stdout=DEVNULL, stderr=DEVNULL
     )
-    await until(path.exists)
+    await until(lambda: listens(path))
     monkeypatch.setenv("SSH_AUTH_SOCK", str(path))
     try:
         yield folder
     finally:
         process.kill()
         await process.wait()
+
+
+def listens(path: Path) -> bool:
+    """Whether somebody takes connections there: the file is there a moment before that."""
+    with socket.socket(socket.AF_UNIX) as link:
+        return link.connect_ex(str(path)) == 0
 
 
 def add(folder: Path, name: str, kind: str = "ed25519") -> Path:
