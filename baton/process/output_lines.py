@@ -33,10 +33,11 @@ _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 _LOGIN = re.compile(
-    r"(?P<before>://[^\s/@:\"'<>]{0,200}:)(?!\d{1,5}/)(?P<password>[^\s@\"'<>]{1,300})@"
-    r"|(?<=://)(?P<token>[A-Za-z0-9_-]{16,300})@"
+    r"(?P<before>://[^\s/@:\"'<>]{0,200}+:)(?!\d{1,5}/)(?P<password>[^\s@\"'<>]{1,300}+)@"
+    r"|(?<=://)(?P<token>[A-Za-z0-9_-]{16,300}+)@"
 )
-"""A password, or a token, in an address of whomever. A port and a path with an `@` is none."""
+"""A password, or a token, in an address of whomever. A port and a path with an `@` is none. What
+comes before the `@` holds none, so nothing is tried again where it is missing (possessive)."""
 
 
 class Secrets:
