@@ -1,12 +1,14 @@
-"""Rollouts: what it costs to look at one, and to open a wave, with more and more servers.
+"""Rollouts: what it costs to look at one, and to open a wave, with more and more servers; and what
+jobs cost that wait for people, with more and more of them.
 
 Each fleet goes in waves of 10 %, through a ledger on SQLite: read the job and its runs, read how
 healthy the servers are, decide, and write the wave with its requests in one transaction. Beside it
-the same without the database: the decision alone.
+the same without the database: the decision alone. A look is what the leader does twice a second.
 """
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -15,9 +17,10 @@ from baton.bus.messages import Person, State, Update, now
 from baton.bus.plans import SurveyFacts, make_plan, plan_digest
 from bench import harness
 from bench.harness import Options, median
-from bot.holds import Clear, Hold
+from bot.holds import Approvals, Clear, Hold
 from bot.job_rollouts import rollout_of
 from bot.jobs import AuditEntry, Job, NewJob, Place, RunRecord
+from bot.outbox.holding import HeldJobs
 from bot.outbox.rollouts import Rollouts
 from bot.rollout.decide import Open, decide
 from bot.rollout.settings import RolloutSettings
@@ -44,16 +47,17 @@ async def _none(job: Job, hosts: Sequence[str], why: str) -> Job:
     raise AssertionError("nothing is taken back")
 
 
-def _job(servers: int) -> NewJob:
-    """Return a rollout that has been agreed to, and has opened no wave."""
+def _job(servers: int, name: str = "j", *, waits: bool = False) -> NewJob:
+    """Return a rollout that has been agreed to, and has opened no wave; or one that `waits` to be
+    approved."""
     hosts, at = [f"web-{number:05}.example.com" for number in range(servers)], now()
     until = at + timedelta(days=1)
     state = RolloutState(settings=SETTINGS, waves=assign(hosts, SETTINGS))
     facts = SurveyFacts(commit="5e6f7a8b" * 5, live="v1 (1a2b3c4d)", settings="sha256:" + "0" * 64)
-    plan = make_plan(f"job{servers}", "ship", {}, dict.fromkeys(hosts, facts))
+    plan = make_plan(f"{name}{servers}", "ship", {}, dict.fromkeys(hosts, facts))
     job = Job(
-        id=f"job{servers}",
-        key=f"key{servers}",
+        id=f"{name}{servers}",
+        key=f"{name}{servers}",
         command="ship",
         arguments={},
         title="ship shop prod",
@@ -62,12 +66,19 @@ def _job(servers: int) -> NewJob:
         asked_by=ANN,
         place=OPS,
         asked=at,
-        hold=Hold(since=at, until=until, opened=at, rollout=state),
+        hold=Hold(
+            since=at,
+            until=until,
+            opened=None if waits else at,
+            approvals=(Approvals(need=1),) if waits else (),
+            rollout=state,
+        ),
         plan=plan.model_dump(mode="json"),
         plan_digest=plan_digest(plan),
     )
     runs = tuple(
-        RunRecord(job.id, host, f"r{servers}-{host}", 1, until, 900.0, State.HELD) for host in hosts
+        RunRecord(job.id, host, f"{name}{servers}-{host}", 1, until, 900.0, State.HELD)
+        for host in hosts
     )
     return NewJob(job, runs, ())
 
@@ -89,36 +100,77 @@ def _ended(runs: Collection[RunRecord]) -> list[Update]:
     ]
 
 
+async def _nobody(job: Job, hosts: Collection[str]) -> dict[str, SurveyFacts | None]:
+    raise AssertionError("nothing is asked of servers")
+
+
+class Leader:
+    """Looks after the jobs of `store`."""
+
+    def __init__(self, store: Store) -> None:
+        self._ledger = store.ledger
+        waves = Rollouts(store.ledger, _clear, _well, _none, _later, source="bench", clock=_later)
+        self._held = HeldJobs(
+            store.ledger,
+            _clear,
+            _nobody,
+            lambda job: None,
+            waves,
+            lambda job: None,
+            source="bench",
+            poll=1.0,
+            clock=_later,
+        )
+
+    async def look(self) -> float:
+        """Return the milliseconds of one look, and of what it begins."""
+        start = time.perf_counter()
+        await self._held.round()
+        while busy := self._held._busy:
+            await asyncio.wait(list(busy.values()))
+        return 1e3 * (time.perf_counter() - start)
+
+
 async def _fleet(store: Store, servers: int) -> tuple[float, float, float]:
     """Return the milliseconds of opening a wave, of looking while nothing is to be done, and of the
     decision alone, each the median of all waves."""
-    new = _job(servers)
-    entry = AuditEntry(new.job.asked, ANN, OPS, new.job.title, "allowed", job=new.job.id)
-    await store.ledger.start_job(new, entry)
-    rollouts = Rollouts(store.ledger, _clear, _well, _none, _later, source="bench", clock=_later)
-
-    async def look() -> tuple[float, bool]:
-        start = time.perf_counter()
-        found = (await store.ledger.held()).get(new.job.id)
-        changed = found is not None and await rollouts.advance(*found)
-        return time.perf_counter() - start, changed
-
+    new, leader = _job(servers), Leader(store)
+    await _begin(store, new)
     opening: list[float] = []
     looking: list[float] = []
     deciding: list[float] = []
-    while found := (await store.ledger.held()).get(new.job.id):
+    while new.job.id in await store.ledger.held():
+        job, runs = await _found(store, new.job.id)
         start = time.process_time()
-        decision = decide(rollout_of(*found), _later())
-        deciding.append(time.process_time() - start)
-        took, changed = await look()
+        decision = decide(rollout_of(job, runs), _later())
+        deciding.append(1e3 * (time.process_time() - start))
+        took = await leader.look()
         if isinstance(decision, Open):
-            assert changed, decision
             opening.append(took)
-            looking.append((await look())[0])
-        found = await store.ledger.job(new.job.id)
-        assert found is not None
-        await store.ledger.apply_updates(_ended(found[1]), now())
-    return 1e3 * median(opening), 1e3 * median(looking), 1e3 * median(deciding)
+            await leader.look()  # reads what it has just written
+            looking.append(await leader.look())
+        await store.ledger.apply_updates(_ended((await _found(store, new.job.id))[1]), now())
+    return median(opening), median(looking), median(deciding)
+
+
+async def _waiting(store: Store, jobs: int, servers: int) -> float:
+    """Return the milliseconds of a look at so many jobs that wait for approval."""
+    for number in range(jobs):
+        await _begin(store, _job(servers, f"w{number}", waits=True))
+    leader = Leader(store)
+    await leader.look()
+    return median([await leader.look() for _ in range(10)])
+
+
+async def _begin(store: Store, new: NewJob) -> None:
+    entry = AuditEntry(new.job.asked, ANN, OPS, new.job.title, "allowed", job=new.job.id)
+    await store.ledger.start_job(new, entry)
+
+
+async def _found(store: Store, id: str) -> tuple[Job, tuple[RunRecord, ...]]:
+    found = await store.ledger.job(id)
+    assert found is not None
+    return found
 
 
 def _later() -> datetime:
@@ -141,8 +193,18 @@ async def main(options: Options) -> None:
                     harness.verdict(what, opening, TARGET, unit=" ms")
         finally:
             await store.close()
+    counts = (1, 5) if options.quick else (1, 10, 50)
+    waiting = []
+    for jobs in counts:
+        with harness.folder() as folder:
+            store = await Store.open(f"sqlite:///{folder / 'bench.db'}")
+            try:
+                waiting.append([jobs, f"{await _waiting(store, jobs, sizes[-2]):.1f}"])
+            finally:
+                await store.close()
     heads = ["servers", "open a wave ms", "look, nothing to do ms", "decide alone, CPU ms"]
     harness.table(heads, rows)
+    harness.table([f"jobs of {sizes[-2]} servers that wait for people", "look ms"], waiting)
 
 
 if __name__ == "__main__":

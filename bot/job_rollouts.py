@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
-from pydantic import ValidationError
-
 from baton.bus.messages import State
-from baton.bus.plans import Plan
+from bot.job_plans import plan_of
 from bot.jobs import Job, RunRecord, last_attempts
 from bot.rollout.state import RolloutState
 from bot.rollout.values import Member, Reading, Rollout
@@ -44,8 +42,7 @@ def _state(job: Job) -> RolloutState:
 
 
 def _is_irreversible(job: Job) -> bool:
-    try:
-        servers = Plan.model_validate(job.plan).servers if job.plan else ()
-    except ValidationError:  # written by another version: nobody knows
-        return True
-    return any(group.irreversible for group in servers)
+    plan = plan_of(job)
+    if plan is None:
+        return bool(job.plan)  # written by another version: nobody knows
+    return any(group.irreversible for group in plan.servers)

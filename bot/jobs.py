@@ -131,6 +131,10 @@ class Job:
         after its last wave, to be healthy for a while or to be taken back."""
         return self.closed is not None and not (self.hold is not None and self.hold.rolling)
 
+    def is_of(self, person: Person, directory: str) -> bool:
+        """Whether `person`, of the chat `directory`, asked for it."""
+        return (self.asked_by.id, self.place.directory) == (person.id, directory)
+
     @property
     def subject(self) -> Subject:
         """What its posts are about."""
@@ -303,6 +307,11 @@ def counts(runs: Iterable[RunRecord]) -> str:
     """Return the number of runs in each state, such as `3 failed, 297 succeeded`."""
     states = Counter(run.state for run in runs)
     return ", ".join(f"{states[state]} {state.value}" for state in URGENCY if states[state])
+
+
+def held_runs(runs: Iterable[RunRecord]) -> list[RunRecord]:
+    """Return those of `runs` that are held."""
+    return [run for run in runs if run.state is State.HELD]
 
 
 def all_ended(runs: Sequence[RunRecord]) -> bool:

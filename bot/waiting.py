@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pydantic import ValidationError
-
 from baton.bus.messages import State
-from baton.bus.plans import Plan, plan_words
+from baton.bus.plans import plan_words
 from bot.content import ASK, Button
 from bot.holds import Hold, agreed, expired, waits_for
+from bot.job_plans import plan_of
 from bot.jobs import Job, RunRecord, all_ended, counts, last_attempts, short_id
 from bot.rollout.words import planned_words, progress_lines
 
@@ -57,12 +56,8 @@ def rollout_lines(hold: Hold, *, wave: bool = True) -> list[str]:
 
 def plan_lines(job: Job) -> list[str]:
     """Return what would change, by the plan of `job`, if there is one that can be read."""
-    if not job.plan:
-        return []
-    try:
-        return plan_words(Plan.model_validate(job.plan))
-    except ValidationError:  # written by another version
-        return []
+    plan = plan_of(job)
+    return [] if plan is None else plan_words(plan)
 
 
 def vote_buttons(job: Job) -> tuple[Button, ...]:
@@ -124,10 +119,8 @@ def waiting_words(job: Job, servers: int = 0) -> str:
 
 
 def _servers_of(job: Job) -> int:
-    try:
-        return len(Plan.model_validate(job.plan).hosts) if job.plan else 1
-    except ValidationError:  # written by another version
-        return 1
+    plan = plan_of(job)
+    return 1 if plan is None else len(plan.hosts)
 
 
 def named(job: Job) -> str:

@@ -14,7 +14,7 @@ from bot.dispatch.authorizer import Authorizer
 from bot.dispatch.builtin import BuiltinCommand, Handler
 from bot.dispatch.context import CommandContext, Invocation
 from bot.dispatch.reply import Reply
-from bot.jobs import Job, RunRecord, all_ended, short_id
+from bot.jobs import Job, RunRecord, all_ended
 from bot.store.jobs.ledger import Ledger
 from bot.waiting import became
 
@@ -47,12 +47,9 @@ class CancelHandler(Handler[CancelCommand]):
         """Cancel a job. Whoever may ask for a job may cancel it, and so may its asker."""
         asked = context.invocation
         job, runs = await find_job(self._ledger, command.job)
-        own = (job.asked_by.id, job.place.directory) == (asked.asker.id, asked.place.directory)
-        if not own:
-            requests = self._authorizer.requests_of(job, f"/cancel {short_id(job.id)}")
-            refusal = await self._authorizer.refusal(requests, asked.asker, context.groups)
-            if refusal is not None:
-                return await self._audit.refuse(asked, refusal, job=job)
+        refusal = await self._authorizer.refusal_about(job, "cancel", context)
+        if refusal is not None:
+            return await self._audit.refuse(asked, refusal, job=job)
         await self._audit.write(asked, "allowed", job=job)
         if job.closed is not None or all_ended(runs):
             return Reply(_ended(job, runs), job=job.id)

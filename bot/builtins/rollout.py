@@ -18,8 +18,9 @@ from bot.dispatch.builtin import BuiltinCommand, Handler
 from bot.dispatch.context import CommandContext
 from bot.dispatch.reply import Reply, ReplyKind
 from bot.job_rollouts import rollout_of
-from bot.jobs import Job, RunRecord, short_id
+from bot.jobs import Job, RunRecord, held_runs, short_id
 from bot.rollout.said import Heard, Word, hear
+from bot.rollout.state import RolloutState
 from bot.run_changes import close
 from bot.store.jobs.ledger import Ledger
 from bot.store.safety.held_jobs import HeldChange
@@ -66,12 +67,9 @@ class RolloutHandler(Handler[RolloutCommand]):
         job, _ = await find_job(self._ledger, command.job)
         if command.word is Word.SKIP and command.host is None:
             raise UsageError(f"Which server? /rollout {short_id(job.id)} skip web-7", field="host")
-        own = (job.asked_by.id, job.place.directory) == (asked.asker.id, asked.place.directory)
-        if not own:
-            requests = self._authorizer.requests_of(job, f"/rollout {short_id(job.id)}")
-            refusal = await self._authorizer.refusal(requests, asked.asker, context.groups)
-            if refusal is not None:
-                return await self._audit.refuse(asked, refusal, job=job)
+        refusal = await self._authorizer.refusal_about(job, "rollout", context)
+        if refusal is not None:
+            return await self._audit.refuse(asked, refusal, job=job)
         await self._audit.write(asked, "allowed", job=job)
         problem = _cannot(job, command.word)
         if problem:
@@ -91,7 +89,7 @@ class RolloutHandler(Handler[RolloutCommand]):
             if found.state is None:
                 return None
             text = f"skipped by {by}" if command.word is Word.SKIP else found.state.stopped
-            left = [run for run in runs if run.host in found.left and run.state is State.HELD]
+            left = [run for run in held_runs(runs) if run.host in found.left]
             ended = tuple(close(run, State.CANCELLED, text, asked.at) for run in left)
             hold = now.hold.model_copy(update={"rollout": found.state, "waits": ""})
             return HeldChange(hold=hold, runs=ended)
@@ -113,7 +111,13 @@ def _cannot(job: Job, word: Word) -> str:
     if job.cancelled_by is not None:
         return f"was cancelled by {job.cancelled_by.label}."
     if not job.hold.rolling:
-        return "is over: every wave has begun and was well, or it was taken back."
+        return _over(job.hold.rollout)
     if word is Word.BACK and not job.hold.rollout.can_undo:
         return f"cannot be taken back: nothing takes back /{job.command}."
     return ""
+
+
+def _over(state: RolloutState) -> str:
+    if state.undone_by:
+        return f"is over: it was stopped, and {short_id(state.undone_by)} takes it back."
+    return f"is over: it was stopped. {state.stopped}" if state.stopped else "is over."

@@ -10,17 +10,17 @@ from pydantic import Field, TypeAdapter, ValidationError
 from typing_extensions import override
 
 from baton.bus.messages import State
-from baton.bus.plans import Plan
 from baton.bus.signing.approver_ring import read_token
 from baton.errors import BatonError, UsageError
 from bot.builtins.job_ids import JobId, find_job
 from bot.dispatch.audit_log import AuditLog
 from bot.dispatch.authorizer import Authorizer, undecided
 from bot.dispatch.builtin import BuiltinCommand, Handler
-from bot.dispatch.context import CommandContext, Invocation
+from bot.dispatch.context import CommandContext
 from bot.dispatch.policy import Refusal, place_label
 from bot.dispatch.reply import Reply, ReplyKind
 from bot.holds import ANYBODY, Approvals, Hold, Verdict, Vote, tally, waits_for
+from bot.job_plans import plan_of
 from bot.jobs import Job, RunRecord, last_attempts, short_id
 from bot.signers import uncounted
 from bot.store.jobs.ledger import Ledger
@@ -147,7 +147,8 @@ class VoteHandler(Handler[VoteCommand]):
         """Keep somebody's signature with what `job` waits for; return why it counts nowhere, if so.
         Raises UsageError if it is not one of its plan."""
         try:
-            if not Plan.model_validate(job.plan).fits:
+            plan = plan_of(job)
+            if plan is None or not plan.fits:
                 raise ValueError("the plan is too long to be signed: ask for fewer servers at once")
             approval = read_token(signature, job.plan_digest)
         except ValueError as error:
@@ -182,7 +183,7 @@ class VoteHandler(Handler[VoteCommand]):
         """Return the names in the rules of `hold` that stand for the one who asks, or why they may
         not say that."""
         asked = context.invocation
-        own = _is_own(job, asked)
+        own = job.is_of(asked.asker, asked.place.directory)
         if verdict is Verdict.CONFIRM:
             if not hold.confirm:
                 return Refusal(f"{named(job)} has not to be confirmed. {_whom(hold)}")
@@ -199,8 +200,7 @@ class VoteHandler(Handler[VoteCommand]):
             return names
         anybody = any(not rule.of for rule in hold.approvals)
         if verdict is Verdict.DENY or anybody or (hold.signers and not hold.approvals):
-            requests = self._authorizer.requests_of(job, f"/{verdict.value} {short_id(job.id)}")
-            refusal = await self._authorizer.refusal(requests, asked.asker, context.groups)
+            refusal = await self._authorizer.refusal_about(job, verdict.value, context)
             if refusal is None:
                 return names | {ANYBODY}
             return names or refusal
@@ -281,7 +281,3 @@ def _signs_anew(command: VoteCommand, job: Job, runs: Sequence[RunRecord], at: d
 
 def _takes_votes(hold: Hold, runs: Sequence[RunRecord], at: datetime) -> bool:
     return hold.takes_votes(at) and any(run.state is State.HELD for run in runs)
-
-
-def _is_own(job: Job, asked: Invocation) -> bool:
-    return (job.asked_by.id, job.place.directory) == (asked.asker.id, asked.place.directory)

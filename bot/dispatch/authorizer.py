@@ -12,7 +12,7 @@ from baton.extensions import Commands
 from bot.dispatch.context import CommandContext
 from bot.dispatch.policy import AccessRequest, Policy, Record, Refusal
 from bot.dispatch.protocol import GroupLookup
-from bot.jobs import AuditEntry, Job, Place
+from bot.jobs import AuditEntry, Job, Place, short_id
 
 Judge = Callable[[frozenset[str]], Refusal | None]
 
@@ -39,6 +39,15 @@ class Authorizer:
     ) -> Refusal | None:
         """Return why `person` may not ask `asked`; None if they may."""
         return await self._judged(lambda known: self.policy.refusal(asked, person, known), groups)
+
+    async def refusal_about(self, job: Job, verb: str, context: CommandContext) -> Refusal | None:
+        """Return why the one who asks may not say `verb` about `job`; None if they may: whoever may
+        ask for the same may, and whoever asked for it."""
+        asked = context.invocation
+        if job.is_of(asked.asker, asked.place.directory):
+            return None
+        requests = self.requests_of(job, f"/{verb} {short_id(job.id)}")
+        return await self.refusal(requests, asked.asker, context.groups)
 
     async def hidden(
         self, record: Record, by: str, reader: Person, here: Place, groups: GroupLookup

@@ -14,7 +14,6 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 import structlog
-from pydantic import ValidationError
 
 from baton.bus.messages import State, new_id, now
 from baton.bus.plans import (
@@ -27,13 +26,15 @@ from baton.bus.plans import (
 from baton.errors import BatonError
 from baton.timing.waiting import wait_at_most
 from bot.holds import Clear, Hindrance, Hold
-from bot.jobs import Job, RunRecord
+from bot.job_plans import plan_of
+from bot.jobs import Job, RunRecord, held_runs
 from bot.outbox.opening import opened
 from bot.outbox.rollouts import Rollouts, stays_until
 from bot.outbox.start import Check, Step, beside, decide, warned
 from bot.run_changes import close
 from bot.store.errors import DatabaseUnavailable
 from bot.store.jobs.ledger import Ledger
+from bot.store.jobs.queries import JobWithRuns
 from bot.store.safety.held_jobs import HeldChange
 
 log = structlog.get_logger(__name__)
@@ -88,14 +89,11 @@ class HeldJobs:
         self._poll = poll
         self._clock = clock
         self._woken = asyncio.Event()
+        self._seen: dict[str, JobWithRuns] = {}
+        """The jobs that are looked after, as they were read last."""
         self._busy: dict[str, asyncio.Task[None]] = {}
         self._not_before: dict[str, datetime] = {}
         self._odd_since: dict[str, datetime] = {}
-
-    @property
-    def busy(self) -> frozenset[str]:
-        """Return the jobs about which something is being done now."""
-        return frozenset(self._busy)
 
     def wake(self) -> None:
         """Look at once: somebody has voted, or something is held."""
@@ -123,14 +121,22 @@ class HeldJobs:
 
     async def round(self) -> None:
         """Begin what is to be done about each job that is held. Raises DatabaseUnavailable."""
-        held = await self._ledger.held()
-        self._not_before = {id: at for id, at in self._not_before.items() if id in held}
-        self._odd_since = {id: at for id, at in self._odd_since.items() if id in held}
-        jobs = [job for job, _ in held.values() if job.hold is None or not job.hold.rolling]
-        for job, runs in held.values():
+        revisions = await self._ledger.held()
+        self._not_before = {id: at for id, at in self._not_before.items() if id in revisions}
+        self._odd_since = {id: at for id, at in self._odd_since.items() if id in revisions}
+        await self._read(revisions)
+        jobs = [job for job, _ in self._seen.values() if job.hold is None or not job.hold.rolling]
+        for job, runs in self._seen.values():
             if job.id not in self._busy:
                 work = self._guarded(job, runs, beside(job, jobs))
                 self._busy[job.id] = asyncio.create_task(work)
+
+    async def _read(self, revisions: Mapping[str, int]) -> None:
+        """Read those of these jobs again that have changed: one may wait for a week, and have a
+        thousand runs."""
+        seen = {id: found for id, found in self._seen.items() if id in revisions}
+        old = [id for id in revisions if id not in seen or seen[id][0].revision != revisions[id]]
+        self._seen = {**seen, **await self._ledger.jobs(old)} if old else seen
 
     async def _guarded(self, job: Job, runs: Sequence[RunRecord], others: tuple[str, ...]) -> None:
         try:
@@ -157,7 +163,7 @@ class HeldJobs:
         if step is Step.WARN:
             await self._change(job, lambda now: warned(now, at))
         elif step is not Step.WAIT and at >= self._not_before.get(job.id, at):
-            hosts = _hosts(runs, State.HELD)
+            hosts = [run.host for run in held_runs(runs)]
             if step is Step.SURVEY:
                 await self._plan(job, hosts)
             else:
@@ -181,7 +187,8 @@ class HeldJobs:
         if isinstance(clear, Hindrance):
             await self._hinder(job, clear)
             return
-        before = _plan_of(job)
+        # what another version wrote is asked about anew
+        before = plan_of(job) or Plan(job=job.id, command=job.command)
         found_hosts = self._hosts(job)
         if found_hosts is None:
             text = f"this bot does not know /{job.command} as it was asked for"
@@ -244,7 +251,7 @@ class HeldJobs:
                 return None
             hold = now.hold.model_copy(update={"waits": hindrance.text})
             if hindrance.final:
-                ended = [close(run, State.REFUSED, hindrance.text, at) for run in _held(runs)]
+                ended = [close(run, State.REFUSED, hindrance.text, at) for run in held_runs(runs)]
                 return HeldChange(hold=hold, runs=tuple(ended))
             return HeldChange(hold=hold) if hold != now.hold else None
 
@@ -268,7 +275,7 @@ class HeldJobs:
                     "signatures": (),
                 }
             )
-            held = [replace(run, deadline=until) for run in _held(runs)]
+            held = [replace(run, deadline=until) for run in held_runs(runs)]
             known = {run.host for run in held}
             gone = [
                 close(run, State.CANCELLED, GONE, at) for run in held if run.host not in plan.hosts
@@ -295,7 +302,7 @@ class HeldJobs:
             if decide(now, at) is not Step.START:
                 return None
             hold = now.hold.model_copy(update={"opened": at, "waits": "", "rollout": rollout})
-            held = _held(runs)
+            held = held_runs(runs)
             some = [run for run in held if run.host not in silent]
             ended = [close(run, State.REFUSED, SILENT, at) for run in held if run.host in silent]
             if rollout is not None:  # its waves begin one after the other
@@ -329,14 +336,6 @@ class HeldJobs:
         self._not_before[job.id] = self._clock() + timedelta(seconds=LOOK_AGAIN)
 
 
-def _hosts(runs: Sequence[RunRecord], state: State) -> list[str]:
-    return [run.host for run in runs if run.state is state]
-
-
-def _held(runs: Sequence[RunRecord]) -> list[RunRecord]:
-    return [run for run in runs if run.state is State.HELD]
-
-
 def _facts(found: Mapping[str, SurveyFacts | None]) -> dict[str, SurveyFacts]:
     return {host: facts or SurveyFacts(problem=SILENT) for host, facts in found.items()}
 
@@ -350,13 +349,6 @@ def _pinned(before: Plan, found: Mapping[str, SurveyFacts | None]) -> dict[str, 
         if was is not None and was.commit:
             facts[host] = said.model_copy(update={"commit": was.commit, "commits": was.commits})
     return facts
-
-
-def _plan_of(job: Job) -> Plan:
-    try:
-        return Plan.model_validate(job.plan)
-    except ValidationError:  # written by another version: people are asked anew
-        return Plan(job=job.id, command=job.command)
 
 
 def _with_plan(hold: Hold, plan: Plan) -> HeldChange:

@@ -12,14 +12,12 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from pydantic import ValidationError
-
 from baton.bus.messages import State, now
-from baton.bus.plans import Plan
 from baton.errors import UsageError
 from bot.holds import Clear, Hindrance, Hold
+from bot.job_plans import plan_of
 from bot.job_rollouts import rollout_of
-from bot.jobs import Job, RunRecord, all_ended
+from bot.jobs import Job, RunRecord, all_ended, held_runs
 from bot.outbox.opening import opened
 from bot.outbox.start import Check
 from bot.rollout.decide import Ask, Decision, Done, Open, Revert, Stop, Wait, decide
@@ -90,6 +88,9 @@ class Rollouts:
             return await self._open(job, decision, readings, at, seeing)
         if isinstance(decision, Revert):
             return await self._take_back(job, decision)
+
+        if note(job, runs, decision, at) is None:
+            return False  # as at most looks: nothing is to be written
 
         def noted(now: Job, runs: tuple[RunRecord, ...]) -> HeldChange | None:
             return note(now, runs, _decide(now, runs, readings, at, seeing), at)
@@ -162,7 +163,7 @@ def note(
     asked = state.asked
     if isinstance(decision, Stop):
         text = f"not begun: {decision.text}"
-        ended = [close(run, State.CANCELLED, text, at) for run in _held(runs)]
+        ended = [close(run, State.CANCELLED, text, at) for run in held_runs(runs)]
         state = state.without_question().model_copy(update={"stopped": decision.text})
         return HeldChange(hold=_with(hold, state, ""), runs=tuple(ended))
     if isinstance(decision, Ask):
@@ -196,7 +197,7 @@ def _stays(
     assert state is not None
     for_people = state.paused or (state.question is not None and state.asked == asked)
     if not for_people and _is_old(changed, at):
-        changed, rest = _anew(changed, _held(runs), at)
+        changed, rest = _anew(changed, held_runs(runs), at)
         return HeldChange(hold=changed, runs=rest)
     return HeldChange(hold=changed) if changed != before else None
 
@@ -231,11 +232,11 @@ def _opened(
     assert hold.rollout is not None, job.id
     state = hold.rollout.without_question().model_copy(update={"wave": decision.wave})
     hold = _with(hold, state, "")
-    begin = [run for run in _held(runs) if run.host in decision.hosts]
-    queued, outbox = opened(job, begin, _plan_of(job), clear, at, source)
+    begin = [run for run in held_runs(runs) if run.host in decision.hosts]
+    queued, outbox = opened(job, begin, plan_of(job), clear, at, source)
     rest: tuple[RunRecord, ...] = ()
     if _is_old(hold, at):
-        later = [run for run in _held(runs) if run.host not in decision.hosts]
+        later = [run for run in held_runs(runs) if run.host not in decision.hosts]
         hold, rest = _anew(hold, later, at)
     return HeldChange(hold=hold, runs=(*queued, *rest), outbox=outbox)
 
@@ -247,7 +248,7 @@ def _hindered(
     assert hold.rollout is not None
     text = f"wave {decision.wave} waits: {hindrance.text}"
     if hindrance.final:
-        ended = [close(run, State.REFUSED, hindrance.text, at) for run in _held(runs)]
+        ended = [close(run, State.REFUSED, hindrance.text, at) for run in held_runs(runs)]
         return HeldChange(hold=_with(hold, hold.rollout, hindrance.text), runs=tuple(ended))
     state = hold.rollout.without_question()
     return _stays(_with(hold, state, text), hold, runs, at, state.asked)
@@ -262,14 +263,3 @@ def _warning(job: Job, hold: Hold) -> str:
         f"{job.title} stands still. It ends at {hold.until:%Y-%m-%d %H:%M} UTC, and the servers "
         f"that have not begun stay as they are, unless somebody says `go on`: {hold.waits}"
     )
-
-
-def _held(runs: Sequence[RunRecord]) -> list[RunRecord]:
-    return [run for run in runs if run.state is State.HELD]
-
-
-def _plan_of(job: Job) -> Plan | None:
-    try:
-        return Plan.model_validate(job.plan) if job.plan else None
-    except ValidationError:  # written by another version: servers that count approvals refuse it
-        return None

@@ -85,11 +85,6 @@ class RolloutSettings(Table):
     def _yes_is_first(cls, value: object) -> object:
         return {True: "first", False: "never"}[value] if isinstance(value, bool) else value
 
-    @property
-    def in_waves(self) -> bool:
-        """Return whether it is more than one wave of all servers at once."""
-        return bool(self.canary or self.wave or self.max_unavailable)
-
 
 def strictest(wanted: Sequence[RolloutSettings], servers: int) -> RolloutSettings:
     """Return what satisfies all of `wanted` for so many `servers`: the larger canary, the smaller

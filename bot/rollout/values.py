@@ -106,11 +106,6 @@ class Rollout:
         portion = self.settings.max_unavailable or self.settings.wave
         return len(self.members) if portion is None else portion.of(len(self.members))
 
-    @property
-    def last_wave(self) -> int:
-        """Return the number of the last wave that is not skipped as a whole."""
-        return max((one.wave for one in self.members if not one.skipped), default=0)
-
     def bad(self, member: Member) -> str:
         """Return what is wrong with a server that has the new version; empty if nothing is known
         to be: what was read before it was switched says nothing."""

@@ -96,7 +96,7 @@ async def test_a_rollout_is_led_from_its_thread_and_by_its_buttons(
     assert "Skipped: web-3." in post.plain
     assert (team.posts, post.edits > 0, third.started) == ([post], True, [])
     late = await team.clicks_old(team.dan, post, old, GO_ON)
-    assert "is over: every wave has begun and was well" in late
+    assert "is over." in late
 
     post = await team.rolls("ship shop prod --canary 1 --pause")
     await first.finish()

@@ -181,11 +181,10 @@ class Ledger:
         self.changes.announce([job])
         return cancelled
 
-    async def held(self) -> dict[str, queries.JobWithRuns]:
+    async def held(self) -> dict[str, int]:
         """Return the jobs that are looked after, because a run is held or because they go through
-        their servers in waves, by ID, each as from `job`."""
-        names = await self._database.read(held_jobs.held_jobs)
-        return await self.jobs(names) if names else {}
+        their servers in waves: the revision of each, by ID."""
+        return await self._database.read(held_jobs.held_jobs)
 
     async def change_held(self, job: str, change: held_jobs.Change, at: datetime) -> bool:
         """Change `job`, which is looked after, as `change` says of it as it is then; return whether

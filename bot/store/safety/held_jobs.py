@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from pydantic import JsonValue
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, union, update
 
 from baton.bus.messages import Request, State
 from bot.holds import Hold
@@ -57,11 +57,12 @@ def _deadline(run: RunRecord) -> Values:
     }
 
 
-def held_jobs(connection: Connection) -> list[str]:
-    """Return the IDs of the jobs that are looked after, in their order."""
-    held = select(runs.c.job).where(OPEN, runs.c.state == State.HELD.value).distinct()
-    rolling = select(jobs.c.id).where(jobs.c.rolling)
-    return sorted({*connection.execute(held).scalars(), *connection.execute(rolling).scalars()})
+def held_jobs(connection: Connection) -> dict[str, int]:
+    """Return the revisions of the jobs that are looked after, by ID, in their order."""
+    held = select(runs.c.job).where(OPEN, runs.c.state == State.HELD.value)
+    meant = union(held, select(jobs.c.id).where(jobs.c.rolling))
+    found = select(jobs.c.id, jobs.c.revision).where(jobs.c.id.in_(meant)).order_by(jobs.c.id)
+    return {row.id: row.revision for row in connection.execute(found)}
 
 
 def change_held(connection: Connection, id: str, change: Change, at: datetime) -> bool:

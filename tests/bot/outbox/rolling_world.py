@@ -104,11 +104,11 @@ class World:
 
     async def looked(self, id: str) -> None:
         """Return once the bot has looked at the job, and found nothing to do."""
-        held = self.bot.held_jobs
+        held: Any = self.bot.held_jobs
         while True:
             before = await self.job(id)
             await held.round()
-            await until(lambda: id not in held.busy)
+            await until(lambda: id not in held._busy)
             if (await self.job(id)).revision == before.revision:
                 return
 

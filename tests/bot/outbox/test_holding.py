@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -341,6 +343,31 @@ async def test_confirming_is_the_askers_own(stage: Stage) -> None:
     assert "starts now" in reply.text
     await stage.told(asked.job)
     assert world.started == 2
+
+
+async def test_what_has_not_changed_is_not_read_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A job may wait for a week, and have a thousand runs; a vote is seen at once all the same."""
+    asked = await world.says(ANN, "ship shop prod")
+    ledger = world.stage.store.ledger
+    await until(lambda: world.shown(asked.job) is not None)
+    held: Any = world.bot.held_jobs
+    await held.round()
+    read: list[str] = []
+    jobs = ledger.jobs
+
+    async def counted(names: Sequence[str]) -> Any:
+        read.extend(names)
+        return await jobs(names)
+
+    monkeypatch.setattr(held, "_ledger", SimpleNamespace(held=ledger.held, jobs=counted))
+    for _ in range(3):
+        await held.round()
+    assert read == []
+    await world.says(BEA, f"approve {asked.job}")
+    await held.round()
+    assert set(read) == {asked.job}
 
 
 def test_a_vote_about_another_plan_does_not_count() -> None:

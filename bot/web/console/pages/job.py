@@ -137,7 +137,7 @@ class _JobPages:
     def _passkey(self, viewer: Viewer, job: Job, runs: Sequence[RunRecord]) -> bool:
         """Return whether there is a button to approve with a passkey: not for the asker, nor where
         browsers use none."""
-        own = (job.asked_by.id, job.place.directory) == (viewer.person.id, viewer.place.directory)
+        own = job.is_of(viewer.person, viewer.place.directory)
         can = viewer.session != "local" and bool(site_of(self.pages.console.url))
         return not own and can and takes_passkeys(job, runs, self.pages.console.clock())
 
