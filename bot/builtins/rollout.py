@@ -17,6 +17,7 @@ from bot.dispatch.authorizer import Authorizer
 from bot.dispatch.builtin import BuiltinCommand, Handler
 from bot.dispatch.context import CommandContext
 from bot.dispatch.reply import Reply, ReplyKind
+from bot.holds import Hold
 from bot.job_rollouts import rollout_of
 from bot.jobs import Job, RunRecord, held_runs, short_id
 from bot.rollout.said import Heard, Word, hear
@@ -111,13 +112,15 @@ def _cannot(job: Job, word: Word) -> str:
     if job.cancelled_by is not None:
         return f"was cancelled by {job.cancelled_by.label}."
     if not job.hold.rolling:
-        return _over(job.hold.rollout)
+        return _over(job.hold, job.hold.rollout)
     if word is Word.BACK and not job.hold.rollout.can_undo:
         return f"cannot be taken back: nothing takes back /{job.command}."
     return ""
 
 
-def _over(state: RolloutState) -> str:
+def _over(hold: Hold, state: RolloutState) -> str:
     if state.undone_by:
         return f"is over: it was stopped, and {short_id(state.undone_by)} takes it back."
-    return f"is over: it was stopped. {state.stopped}" if state.stopped else "is over."
+    stopped = f"it was stopped. {state.stopped}" if state.stopped else ""
+    why = " ".join(filter(None, [stopped, hold.waits]))
+    return f"is over: {why}" if why else "is over."

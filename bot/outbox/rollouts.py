@@ -248,8 +248,10 @@ def _hindered(
     assert hold.rollout is not None
     text = f"wave {decision.wave} waits: {hindrance.text}"
     if hindrance.final:
+        # nothing begins any more, so there is nothing to ask: what has begun ends by itself
         ended = [close(run, State.REFUSED, hindrance.text, at) for run in held_runs(runs)]
-        return HeldChange(hold=_with(hold, hold.rollout, hindrance.text), runs=tuple(ended))
+        over = hold.rollout.without_question().model_copy(update={"over": True})
+        return HeldChange(hold=_with(hold, over, hindrance.text), runs=tuple(ended))
     state = hold.rollout.without_question()
     return _stays(_with(hold, state, text), hold, runs, at, state.asked)
 

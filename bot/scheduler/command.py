@@ -209,11 +209,12 @@ class ScheduleHandler(Handler[ScheduleCommand]):
         for _ in range(MAX_ATTEMPTS):
             schedule = await self._access.find(words, "run")
             key = f"schedule/{schedule.id}/run/{asked.key}"
-            # looked for once the schedule is read: what is begun after that changes its revision
+            # what is begun after the schedule was read changes its revision. Whether this message
+            # has begun it is looked for last: it may be what runs
+            running = await self._schedules.running(schedule.id)
             had = await self._ledger.job_of_key(key)
             if had is not None:
                 return started(had.id)
-            running = await self._schedules.running(schedule.id)
             if running and schedule.timing.rules.overlap != "allow":
                 text = f"The previous run ({short_id(running)}) has not ended."
                 return Reply(text, kind=ReplyKind.CONFLICT)

@@ -91,3 +91,4 @@ async def test_the_words_are_the_same_everywhere(
     assert world.started == {"web-1"}
     states = await stage.states(job)
     assert states["web-2"] is (State.REFUSED if final else State.HELD)
+    assert (await world.rollout(job)).over is final

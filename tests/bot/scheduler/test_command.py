@@ -157,6 +157,32 @@ async def test_one_message_runs_it_once(office: Make, overlap: str) -> None:
     assert await run(other, "another message") not in jobs
 
 
+async def test_a_message_that_runs_it_at_this_moment_is_not_in_its_own_way(
+    office: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other bot begins it while this one looks whether it runs: it is told of the same job."""
+    one = office()
+    schedule = await one.scheduled("hail prod every 1h")
+    other = Office(one.store, clock=one.clock)
+    look, jobs = one.store.schedules.running, set[str]()
+
+    async def run(it: Office) -> None:
+        reply = await it.dispatcher.ask(
+            f"schedule run {schedule.short}", asker=BEN, groups=_none, place=OPS, key="same"
+        )
+        assert reply.ok, reply.text
+        jobs.add(reply.job)
+
+    async def begun_meanwhile(id: str) -> str:
+        monkeypatch.setattr(one.store.schedules, "running", look)
+        await run(other)
+        return await look(id)
+
+    monkeypatch.setattr(one.store.schedules, "running", begun_meanwhile)
+    await run(one)
+    assert len(jobs) == 1
+
+
 async def test_remove(office: Make) -> None:
     """It is gone from the list and fires no more; whoever looks by its id is told so."""
     it = office()
