@@ -10,7 +10,8 @@ from __future__ import annotations
 import ast
 import importlib
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NamedTuple
@@ -18,7 +19,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from alerts.labels.matchers import MAX_EXCERPT
-from tests.support.quick import INPUT, best_of
+from tests.support.quick import INPUT, grows_with_its_input, quickly, seconds_of
 
 # parts of the standard library that it does not promise
 opcodes: Any = importlib.import_module("re._constants")
@@ -231,23 +232,30 @@ def slow(pattern: re.Pattern[str], methods: tuple[str, ...], most: int = 1_000_0
     for head, pump, end in sorted(_attacks(pattern)):
         for method in methods:
 
-            def took(
+            def work(
                 times: int, head: str = head, pump: str = pump, end: str = end, by: str = method
-            ) -> float:
-                text = (head + pump * times + end)[:most]
-                once = best_of(1, lambda: _apply(pattern, by, text))
-                # only what may decide is tried again
-                again = 2 if times > 250 and once > NOISE else 0
-                return min(once, best_of(again, lambda: _apply(pattern, by, text)))
+            ) -> None:
+                _apply(pattern, by, (head + pump * times + end)[:most])
 
-            # short ones first: what takes exponential time would never end
-            if any(took(times) > INPUT / 10 for times in (12, 20, 250, TIMES[0])):
-                return f"{method}({head!r} + {pump!r} * 250 + {end!r}): already slow"
-            long = took(TIMES[1])
-            short = min(took(TIMES[0]) for _ in range(3)) if long > NOISE else 0.0
-            if long > INPUT / 2 or (long > NOISE and long > 8 * short):
-                return f"{method}({head!r} + {pump!r} * {TIMES[1]} + {end!r}): {long:.3f} s"
+            if found := _too_long(work):
+                return f"{method}({head!r} + {pump!r} * n + {end!r}): {found}"
     return ""
+
+
+def _too_long(work: Callable[[int], object]) -> str:
+    """Why what is done with so many repetitions takes too long; empty if it does not."""
+    few, many = TIMES
+    try:
+        # short ones first: what takes exponential time would never end
+        for times in (12, 20, 250, few):
+            quickly(partial(work, times), within=INPUT / 10)
+        if seconds_of(partial(work, many)) < NOISE:
+            return ""
+        quickly(partial(work, many), within=INPUT / 2)
+    except AssertionError as error:
+        return str(error)
+    long = grows_with_its_input(work, few, many, most=8)
+    return f"{long:.3f} s for {many}" if long else ""
 
 
 @pytest.mark.parametrize("use", list(_uses()), ids=lambda use: use.where)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -86,16 +87,14 @@ def test_the_longest_that_is_typed_is_read_at_once(reader: str, head: str) -> No
     """Whatever is repeated in it."""
     for pump in PUMPS:
         text = (head + pump * MAX_TYPED)[:MAX_TYPED]
-        with quickly(BatonError, *_also(reader)):
-            READERS[reader](text)
+        quickly(partial(READERS[reader], text), BatonError, *_also(reader))
 
 
 @pytest.mark.parametrize("reader", READERS)
 @given(text=ANY | CLOSE.map("".join) | CLOSE.map(" ".join))
 def test_anything_is_read_or_refused(reader: str, text: str) -> None:
     """By one of the errors that are declared."""
-    with quickly(BatonError, *_also(reader)):
-        READERS[reader](text)
+    quickly(partial(READERS[reader], text), BatonError, *_also(reader))
 
 
 @given(CLOSE.map(" ".join))

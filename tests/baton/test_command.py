@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import contextlib
 import json
 import string
 from enum import StrEnum
@@ -331,8 +330,7 @@ def test_help_is_wrapped_by_who_shows_it(extension: Extension) -> None:
 @pytest.mark.parametrize("text", ["1" * 4000 + "!", "1m" * 2000 + "!", "1." * 2000, "9" * 4000])
 def test_lengths_of_time_are_read_in_linear_time(text: str) -> None:
     """No word can be taken apart in so many ways that reading it stops the bot."""
-    with quickly(), contextlib.suppress(BatonError):
-        leading([text, "m"])
+    quickly(lambda: leading([text, "m"]), BatonError)
 
 
 @pytest.mark.parametrize(
