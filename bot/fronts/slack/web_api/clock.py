@@ -20,7 +20,7 @@ class SlackClock:
     @property
     def ahead(self) -> float | None:
         """The seconds by which our clock is ahead of Slack's, negative if it is behind; None
-        before the first response. The precision is one second or better."""
+        before the first response. The error is at most a second and the quickest round trip."""
         if self._least is None:
             return None
         if self._least <= 0 <= self._most:

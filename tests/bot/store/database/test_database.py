@@ -79,7 +79,8 @@ async def test_sqlite_locked_by_another_process(tmp_path: Path) -> None:
         began = time.monotonic()
         with pytest.raises(DatabaseUnavailable, match="another process keeps it locked"):
             await store.ledger.start_job(new, entry(new))
-        assert LOCK_TIMEOUT * 0.9 < time.monotonic() - began < 3
+        assert LOCK_TIMEOUT < 2.5, "what is asked in chat is answered within 3 s"
+        assert LOCK_TIMEOUT * 0.9 < time.monotonic() - began < 10
         assert await store.ledger.recent() == []
 
         await child.communicate(b"")
