@@ -6,9 +6,9 @@
 
 PYTHON = python3
 PREPARE = PYTHON='$(PYTHON)' sh .ci/venv </dev/null
-# Each has a RabbitMQ and a PostgreSQL of its own. Three on two cores, because much of a test is waiting.
+# Each has a RabbitMQ and a PostgreSQL of its own. Four on two cores, because much of a test is waiting.
 TWO = -n 2 --dist worksteal
-THREE = -n 3 --dist worksteal
+FOUR = -n 4 --dist worksteal
 SOURCES = $$(ls -d baton commands bot alerts baton_slack_testing tests bench examples/extension examples/package 2>/dev/null)
 
 help: ## list what can be made
@@ -19,7 +19,7 @@ demo: .venv/.bot ## a bot and three simulated servers, with a chat in this termi
 
 test: .venv/.dev ## all tests, against a private RabbitMQ and PostgreSQL (ARGS=... for pytest)
 	@sh .ci/servers </dev/null
-	@.venv/bin/python -m pytest $(THREE) $(ARGS)
+	@.venv/bin/python -m pytest $(FOUR) $(ARGS)
 
 install-test: .venv/.dev ## what README says of installing, in clean environments
 	@sh .ci/servers </dev/null

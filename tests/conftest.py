@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, settings
 import bot.cli.slim as _slim  # noqa: F401  (as the command line: rich takes seconds to draw a traceback)
 from tests.support.broker import Broker
 from tests.support.postgres import Postgres
+from tests.support.scratch import keep_in_memory
 from tests.support.tables import make_tables
 
 pytest_plugins = ["tests.support.hung"]
@@ -27,6 +28,8 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 # It fetches packages, and is a step of its own: `make install-test`.
 collect_ignore = [] if os.environ.get("BATON_TEST_INSTALL") else ["install"]
+
+keep_in_memory()
 
 # How long an example takes says how busy the machine is.
 settings.register_profile(

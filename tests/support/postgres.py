@@ -17,6 +17,8 @@ from tests.support.guard import Guarded
 from tests.support.ports import free_port
 
 _FAST = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "shared_buffers=32MB")
+# else one that is killed leaves its shared memory behind, outside of its folder
+_TIDY = "dynamic_shared_memory_type=mmap"
 
 
 class Postgres:
@@ -64,7 +66,8 @@ class Postgres:
             return
         if self._server is not None:
             self._server.end()
-        options = (*_FAST, "listen_addresses=127.0.0.1", f"unix_socket_directories={self.folder}")
+        where = ("listen_addresses=127.0.0.1", f"unix_socket_directories={self.folder}")
+        options = (*_FAST, _TIDY, *where)
         server = self._server = Guarded(
             [f"{self._bin}/postgres", "-D", str(self._data), "-p", str(self.port)]
             + [word for option in options for word in ("-c", option)],
