@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 from typing import Any
@@ -30,6 +31,7 @@ class World:
         self.stage = stage
         self.clock = Clock()
         self.agents: dict[str, Agent] = {}
+        self._looking = asyncio.Lock()
 
     async def begin(self, *gates: GateTable, **options: Any) -> Bot:
         for host in HOSTS:
@@ -44,6 +46,14 @@ class World:
             clock=self.clock,
         )
         self.stage.bots.append(self.bot)
+        held: Any = self.bot.held_jobs
+        look = held.round
+
+        async def one_at_a_time() -> None:
+            async with self._looking:
+                await look()
+
+        held.round = one_at_a_time
         await self.bot.start()
         for agent in self.agents.values():
             await agent.beat()
@@ -80,12 +90,22 @@ class World:
         await self.at(self.clock.at + timedelta(**passed), silent)
 
     async def at(self, moment: datetime, silent: Collection[str] = ()) -> None:
-        """Let it be that moment; the servers are well, but for those that are `silent`."""
-        self.clock.at = moment
-        for host, agent in self.agents.items():
-            if host not in silent:
-                await agent.beat()
+        """Let it be that moment; the servers are well, but for those that are `silent`. The bot
+        looks at no rollout before it has heard them: it would see that all have been silent."""
+        held: Any = self.bot.held_jobs
+        async with self._looking:
+            await until(lambda: not held._busy)
+            self.clock.at = moment
+            well = set(self.agents) - set(silent)
+            for host in well:
+                await self.agents[host].beat()
+            await until(lambda: well <= self._heard_now())
         self.bot.held_jobs.wake()
+
+    def _heard_now(self) -> set[str]:
+        """The servers that the bot has heard at this moment."""
+        servers = self.bot.servers.servers()
+        return {one.facts.host for one in servers if not one.silent}
 
     async def job(self, id: str) -> Job:
         found = await self.stage.store.ledger.job(id)
