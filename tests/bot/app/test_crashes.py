@@ -31,15 +31,15 @@ from tests.support.wait import until
 
 HOSTS = ("web-1", "web-2")
 PLACE = Place("slack", "C_OPS")
-AT_ONCE = 8
+AT_ONCE = 4
 
 
 @pytest.fixture(autouse=True)
 def hurry(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(bot.app.upkeep, "POLL_INTERVAL", 0.05)
+    monkeypatch.setattr(bot.app.upkeep, "POLL_INTERVAL", 0.1)
     monkeypatch.setattr(bot.posts.sender, "BACKOFF", 0.01)
     monkeypatch.setattr(bot.posts.queue, "CLOSE_TIMEOUT", 0.5)
-    monkeypatch.setattr(bot.posts.reconciler, "INTERVAL", 0.01)
+    monkeypatch.setattr(bot.posts.reconciler, "INTERVAL", 0.02)
     with capture_logs():  # drawing the traceback of each death takes longer than all the rest
         yield
 
@@ -130,11 +130,11 @@ async def scenario(lives: Lives, text: str, url: str, at: int) -> list[str]:
     async def over() -> bool:
         return life.doom.dead or await told(life)
 
-    await until(lambda: life.doom.dead or (front.shown and slow.requests), every=0.03)
+    await until(lambda: life.doom.dead or (front.shown and slow.requests), every=0.1)
     finished = not life.doom.dead
     if finished:
         await slow.finish()
-    await until(over, every=0.03)
+    await until(over, every=0.1)
     steps = life.doom.steps
     if life.doom.dead:
         await life.end()
@@ -146,7 +146,7 @@ async def scenario(lives: Lives, text: str, url: str, at: int) -> list[str]:
         if not finished:
             await until(lambda: slow.requests)
             await slow.finish()
-        await until(lambda: told(life), every=0.03)
+        await until(lambda: told(life), every=0.1)
     await check(life, front, agents)
     await life.end()
     return steps if len(steps) == at else []

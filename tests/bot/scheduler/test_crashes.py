@@ -22,7 +22,7 @@ from tests.bot.scheduler.office import Clock, Office
 from tests.support.periodic import unfailing
 from tests.support.wait import until
 
-SEEDS = int(os.environ.get("SEEDS", "200"))
+SEEDS = int(os.environ.get("SEEDS", "100"))
 """Lives to try: 1,000 take 40 s of a processor."""
 TICKS = 3
 RULES = ("", " overlap queue one", " overlap allow", " jitter 5s", " quiet", " pause-after 9")
