@@ -80,10 +80,13 @@ async def _latest(pages: PageParts, viewer: Viewer) -> LatestJobs:
     since = (pages.console.clock() - DAY).replace(microsecond=0)
     running = JobFilter(outcome=JobOutcome.OPEN)
     failed = JobFilter(outcome=JobOutcome.WENT_WRONG, since=since)
+    # in the order in which jobs go: one that ends in between stands in one list, and in one alone
+    open_jobs = await _some(pages, viewer, running, MAX_RUNNING)
     latest = await pages.jobs.history(viewer, JobFilter(), None, MAX_RUNNING + MAX_RECENT)
-    ended = [one for one in latest.jobs if one.job.closed is not None]
+    shown = {one.job.id for one in open_jobs.jobs}
+    ended = [one for one in latest.jobs if one.job.closed and one.job.id not in shown]
     return LatestJobs(
-        await _some(pages, viewer, running, MAX_RUNNING),
+        open_jobs,
         query({"state": running.outcome}),
         await _some(pages, viewer, failed, MAX_FAILED),
         query({"state": failed.outcome, "since": f"{since:%Y-%m-%dT%H:%M:%SZ}"}),

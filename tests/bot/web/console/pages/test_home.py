@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 from html import unescape
+from typing import Any
 
 import pytest
 
@@ -67,3 +68,27 @@ async def test_the_number_of_failures_leads_to_what_it_counts(console: Console) 
     )
     assert since in unescape(found[1]).replace("%3A", ":")
     assert '<option value="went-wrong" selected>' in listed.text
+
+
+@pytest.mark.parametrize("reads", [1, 2, 3])
+async def test_what_ends_while_the_page_is_made_is_on_it(
+    console: Console, monkeypatch: pytest.MonkeyPatch, reads: int
+) -> None:
+    """Once: it runs, or it has ended. So many of the page's lists are read before its end."""
+    ledger, at = console.bot.store.ledger, now()
+    new = build.deploy("web-1", asked=at)
+    await ledger.start_job(new, build.entry(new))
+    history, done = ledger.history, 0
+
+    async def read(*args: Any) -> Any:
+        nonlocal done
+        found = await history(*args)
+        done += 1
+        if done == reads:
+            await ledger.apply_updates([build.update(new, "web-1", 1, State.SUCCEEDED)], at)
+        return found
+
+    monkeypatch.setattr(ledger, "history", read)
+    text = (await console.client.get("/", headers=HTML)).text
+    assert done >= reads
+    assert text.count(f'href="/jobs/{new.job.id}"') == 1
