@@ -107,6 +107,8 @@ async def serve(
         chat = _slack_chat(settings, bot)
         stack.push_async_callback(chat.close)
         bot.show_in(chat.front, chat.people)
+        # who asks at once is to hear of the servers that are known
+        await bot.upkeep.load_servers()
         # Slack first: if it refuses the tokens, no part of the bot starts
         await chat.start()
         stack.push_async_callback(bot.stop)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 from html import unescape
 from typing import Any
@@ -27,6 +28,9 @@ async def end(console: Console, state: State, minutes: float) -> None:
     """A job that was asked so many minutes ago, and ended so."""
     at = now() - timedelta(minutes=minutes)
     new = build.deploy("web-1", asked=at)
+    # the bot is not to end it before us: it looks for runs whose time is over
+    runs = tuple(replace(run, deadline=now() + timedelta(hours=1)) for run in new.runs)
+    new = replace(new, runs=runs, outbox=())
     await console.bot.store.ledger.start_job(new, build.entry(new))
     await console.bot.store.ledger.apply_updates([build.update(new, "web-1", 1, state)], at)
 
