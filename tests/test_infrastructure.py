@@ -20,6 +20,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from tests.support import scratch
 from tests.support.broker import Broker
 from tests.support.guard import Guarded
 from tests.support.postgres import Postgres
@@ -316,3 +317,18 @@ def _normal(name: str) -> str:
 
 def _clean_environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+
+
+def test_files_are_in_memory_where_there_is_room(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """And nowhere else; whoever has set TMPDIR keeps it."""
+    monkeypatch.setattr(scratch, "MEMORY", str(tmp_path))
+    for room, folder in ((2**60, None), (0, str(tmp_path))):
+        monkeypatch.setattr(scratch, "ROOM", room)
+        monkeypatch.delenv("TMPDIR", raising=False)
+        scratch.keep_in_memory()
+        assert os.environ.get("TMPDIR") == folder
+    monkeypatch.setenv("TMPDIR", "/elsewhere")
+    scratch.keep_in_memory()
+    assert os.environ["TMPDIR"] == "/elsewhere"

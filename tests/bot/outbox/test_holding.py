@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -17,12 +16,9 @@ from bot.app.bot import Bot
 from bot.dispatch.gates.tables import GateTable
 from bot.dispatch.policy import Policy, Rule
 from bot.dispatch.reply import Reply, ReplyKind
-from bot.holds import ANYBODY, Approvals, Hold, Verdict, Vote, tally, waits_for
 from bot.jobs import Job
 from bot.outbox.holding import LOOK_AGAIN
-from bot.outbox.start import Step, beside, decide
-from tests.bot.build import ANN, OPS, T0, after
-from tests.bot.build import job as a_job
+from tests.bot.build import ANN, OPS, T0
 from tests.bot.world import Stage, a_bot, no_groups
 from tests.support.policy import OPEN
 from tests.support.wait import until
@@ -368,49 +364,3 @@ async def test_what_has_not_changed_is_not_read_again(
     await world.says(BEA, f"approve {asked.job}")
     await held.round()
     assert set(read) == {asked.job}
-
-
-def test_a_vote_about_another_plan_does_not_count() -> None:
-    """Nor does one of somebody whom the rule does not name."""
-    hold = Hold(since=T0, until=after(3600), approvals=(Approvals(need=1, of=("leads",)),))
-    vote = Vote(BEA, "slack", Verdict.APPROVE, T0, "sha256:b", frozenset({"leads"}))
-    assert not tally(hold, [vote], "sha256:a").complete
-    assert tally(hold, [vote], "sha256:b").complete
-    assert not tally(hold, [replace(vote, groups=frozenset())], "sha256:b").complete
-    assert waits_for(hold, [], "sha256:a", 3) == "approvals 0 of 1 (@leads may)"
-    asks = hold.model_copy(update={"survey": True})
-    assert waits_for(asks, [], "", 3) == "asking 3 servers what would change"
-
-
-def test_each_rule_that_matches_counts() -> None:
-    """Two rules with other people: both have to be complete."""
-    rules = (Approvals(need=1, of=("leads",)), Approvals(need=2))
-    hold = Hold(since=T0, until=after(3600), confirm=True, approvals=rules)
-    votes = [
-        Vote(BEA, "slack", Verdict.APPROVE, T0, "p", frozenset({ANYBODY})),
-        Vote(CEM, "slack", Verdict.APPROVE, T0, "p", frozenset({ANYBODY})),
-    ]
-    assert not tally(hold, votes, "p").complete
-    dan = Vote(DAN, "slack", Verdict.APPROVE, T0, "p", frozenset({"leads"}))
-    assert not tally(hold, [votes[0], dan], "p").complete, "dan may not ask for the same"
-    votes.append(dan)
-    assert not tally(hold, votes, "p").complete, "its asker has not confirmed it"
-    votes.append(Vote(ANN, "slack", Verdict.CONFIRM, T0, "p"))
-    assert tally(hold, votes, "p").complete
-
-
-def test_what_is_next_depends_on_rows_and_time_alone() -> None:
-    """Survey, wait, warn, start; and after its time nothing any more."""
-    hold = Hold(since=T0, until=after(400), approvals=(Approvals(need=1),), survey=True)
-    held = a_job(hold=hold)
-    assert decide(held, after(1)) is Step.SURVEY
-    asked = replace(held, plan_digest="p")
-    assert decide(asked, after(1)) is Step.WAIT
-    assert decide(asked, after(300)) is Step.WARN
-    voted = replace(
-        asked, votes=(Vote(BEA, "slack", Verdict.APPROVE, T0, "p", frozenset({ANYBODY})),)
-    )
-    assert decide(voted, after(300)) is Step.START
-    assert decide(voted, after(400)) is Step.WAIT
-    assert beside(held, [held, replace(held, id="other")]) == ("other",)
-    assert beside(held, [held, replace(held, id="other", app="blog")]) == ()
